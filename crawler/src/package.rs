@@ -1,0 +1,60 @@
+//! The one schema every hub is turned into. What a hub does not say stays `None` or empty, never guessed.
+
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+
+/// A model package as a hub lists it, at its newest revision.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Package {
+    /// Short hub id: `hf`, `dir`, ...
+    pub hub: String,
+    pub owner: String,
+    pub name: String,
+    pub url: Option<String>,
+    /// Newest revision (commit id).
+    pub revision: Option<String>,
+    pub created_at: Option<OffsetDateTime>,
+    pub modified_at: Option<OffsetDateTime>,
+    pub architecture: Option<String>,
+    pub task: Option<String>,
+    pub library: Option<String>,
+    /// SPDX expression where the hub's licence maps onto one, else the hub's own word.
+    pub licence: Option<String>,
+    pub tags: Vec<String>,
+    pub datasets: Vec<String>,
+    pub papers: Vec<String>,
+    pub downloads: Option<i64>,
+    pub likes: Option<i64>,
+    pub gated: bool,
+    /// `owner/name` as the card declares them.
+    pub base_models: Vec<String>,
+    /// The card's `base_model_relation`.
+    pub base_model_relation: Option<String>,
+    /// The card's text (Markdown, front matter included).
+    pub card: Option<String>,
+    /// The hub's own JSON.
+    pub raw: serde_json::Value,
+}
+
+/// One commit of a package's history.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Revision {
+    pub id: String,
+    pub date: Option<OffsetDateTime>,
+    pub title: String,
+    pub message: String,
+    pub authors: Vec<String>,
+    /// Tags that point at it.
+    pub tags: Vec<String>,
+}
+
+/// A file of a package at a revision.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    pub path: String,
+    pub size: Option<u64>,
+    /// Hex SHA-256 of the content, where the hub knows it (LFS).
+    pub sha256: Option<String>,
+    /// Git object id, or the hub's own content id.
+    pub blob_id: Option<String>,
+}

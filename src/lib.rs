@@ -1,0 +1,14 @@
+//! `git log` and software-composition analysis for model weights. See ARCHITECTURE.md for the map.
+
+pub mod api;
+pub mod commands;
+pub mod delta;
+pub mod fingerprint;
+pub mod hubserver;
+pub mod jobs;
+pub mod lineage;
+pub mod postgres;
+pub mod source;
+pub mod store;
+pub mod versioning;
+pub mod weights;
