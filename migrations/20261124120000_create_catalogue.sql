@@ -6,6 +6,8 @@ CREATE TABLE packages (
     owner         text NOT NULL,
     name          text NOT NULL,
     url           text,
+    -- base URL (or folder) it was crawled from: weights are read from here again on demand
+    endpoint      text NOT NULL,
     -- Newest revision, as the hub names it.
     head          text,
     created_at    timestamptz,

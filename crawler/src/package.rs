@@ -11,6 +11,8 @@ pub struct Package {
     pub owner: String,
     pub name: String,
     pub url: Option<String>,
+    /// Base URL it was crawled from; a folder's path for `dir`. Its weights are read from here again on demand.
+    pub endpoint: String,
     /// Newest revision (commit id).
     pub revision: Option<String>,
     pub created_at: Option<OffsetDateTime>,
