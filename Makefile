@@ -1,0 +1,73 @@
+# Two commands do the main jobs; each installs what it needs first.
+#   make run     crawl the demo hub and open the dashboard on http://127.0.0.1:7878
+#   make test    every test: Rust, dashboard, browser
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help run test check lint format rust-test web-test e2e sqlx eval clean
+
+# A Node that scripts/setup fetched comes before an older one of the system.
+export PATH := $(CURDIR)/.heirloom/node/node_modules/node/bin:$(PATH)
+# Queries are checked against .sqlx/, so building needs no database.
+export SQLX_OFFLINE := true
+
+LISTEN ?= 127.0.0.1:7878
+DEMO := .heirloom/demo
+NEXTEST := $(shell command -v cargo-nextest)
+
+help:
+	@sed -n '2,3s/^# *//p' Makefile
+	@echo 'Also: lint format rust-test web-test e2e eval sqlx'
+
+run: web/dist/index.html
+	@scripts/setup postgres
+	cargo build --release --locked --workspace --bins
+	target/release/heirloom-zoo demo $(DEMO)
+	exec target/release/heirloom serve --listen $(LISTEN) --demo $(DEMO)
+
+test: rust-test web-test e2e
+
+rust-test: web/dist/index.html
+	@scripts/setup postgres
+	cargo build --locked --workspace --all-targets
+ifeq ($(NEXTEST),)
+	target/debug/heirloom --data-dir target/test-postgres postgres -- cargo test --locked --workspace
+else
+	target/debug/heirloom --data-dir target/test-postgres postgres -- cargo nextest run --locked --workspace $(if $(CI),--profile ci)
+endif
+
+web-test: web/dist/index.html
+	npm --prefix web test
+
+# The real binary, the crawled demo and a real browser.
+e2e: web/dist/index.html
+	@scripts/setup postgres chromium
+	cargo build --locked --workspace --bins
+	target/debug/heirloom-zoo demo target/e2e-demo
+	HEIRLOOM_BIN=$(CURDIR)/target/debug/heirloom HEIRLOOM_DEMO=$(CURDIR)/target/e2e-demo npm --prefix web run e2e
+
+lint:
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+format:
+	cargo fmt --all
+
+# Writes the offline query data that the build checks against; run it after changing a query or a migration.
+sqlx:
+	@echo 'not written yet'; exit 1
+
+eval:
+	cargo run --release --locked -p heirloom-zoo -- zoo target/zoo
+	cargo run --release --locked -- eval target/zoo
+
+web/node_modules/.stamp: web/package-lock.json
+	@scripts/setup node
+	npm --prefix web ci --no-audit --no-fund
+	@touch $@
+
+web/dist/index.html: web/node_modules/.stamp $(shell find web/src web/public web/index.html web/*.ts web/*.json -type f 2>/dev/null)
+	npm --prefix web run build
+	@touch $@
+
+clean:
+	rm -rf target web/dist web/node_modules
