@@ -1,0 +1,152 @@
+//! Element types of stored tensors: their names, sizes and stable codes.
+//!
+//! Enters: a format's name for a type. Leaves: a [`Dtype`]. What the bits mean as numbers is [`super::decode`]'s.
+
+use serde::{Deserialize, Serialize};
+
+/// Element type of a stored tensor.
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, utoipa::ToSchema,
+)]
+#[allow(missing_docs)]
+#[serde(rename_all = "UPPERCASE")]
+pub enum Dtype {
+    Bool,
+    U8,
+    I8,
+    U16,
+    I16,
+    U32,
+    I32,
+    U64,
+    I64,
+    F8E4M3,
+    F8E5M2,
+    F16,
+    BF16,
+    F32,
+    F64,
+    /// Powers of two, the scales of the OCP microscaling formats.
+    F8E8M0,
+    /// E4M3 without infinities or negative zero (AMD).
+    F8E4M3FNUZ,
+    /// E5M2 without infinities or negative zero (AMD).
+    F8E5M2FNUZ,
+    /// OCP microscaling 4-bit float, two a byte, low nibble first.
+    F4,
+}
+
+/// Name, stable code and size of one [`Dtype`]: everything about it but its meaning.
+struct Row {
+    dtype: Dtype,
+    name: &'static str,
+    code: u8,
+    /// Elements in one indivisible group of bytes, and those bytes.
+    block: (u64, u64),
+}
+
+const fn row(dtype: Dtype, name: &'static str, code: u8, block: (u64, u64)) -> Row {
+    Row {
+        dtype,
+        name,
+        code,
+        block,
+    }
+}
+
+/// In the order of the enum: [`Dtype::row`] indexes by discriminant (a test holds it). Codes never change meaning.
+const ROWS: &[Row] = &[
+    row(Dtype::Bool, "BOOL", 0, (1, 1)),
+    row(Dtype::U8, "U8", 1, (1, 1)),
+    row(Dtype::I8, "I8", 2, (1, 1)),
+    row(Dtype::U16, "U16", 3, (1, 2)),
+    row(Dtype::I16, "I16", 4, (1, 2)),
+    row(Dtype::U32, "U32", 5, (1, 4)),
+    row(Dtype::I32, "I32", 6, (1, 4)),
+    row(Dtype::U64, "U64", 7, (1, 8)),
+    row(Dtype::I64, "I64", 8, (1, 8)),
+    row(Dtype::F8E4M3, "F8E4M3", 9, (1, 1)),
+    row(Dtype::F8E5M2, "F8E5M2", 10, (1, 1)),
+    row(Dtype::F16, "F16", 11, (1, 2)),
+    row(Dtype::BF16, "BF16", 12, (1, 2)),
+    row(Dtype::F32, "F32", 13, (1, 4)),
+    row(Dtype::F64, "F64", 14, (1, 8)),
+    row(Dtype::F8E8M0, "F8E8M0", 15, (1, 1)),
+    row(Dtype::F8E4M3FNUZ, "F8E4M3FNUZ", 16, (1, 1)),
+    row(Dtype::F8E5M2FNUZ, "F8E5M2FNUZ", 17, (1, 1)),
+    row(Dtype::F4, "F4", 18, (2, 1)),
+];
+
+impl Dtype {
+    fn row(self) -> &'static Row {
+        &ROWS[self as usize]
+    }
+
+    /// The name in output and JSON: `BF16`.
+    pub fn name(self) -> &'static str {
+        self.row().name
+    }
+
+    /// A code for binary formats. It never changes for a type.
+    pub fn code(self) -> u8 {
+        self.row().code
+    }
+
+    /// The type of a [`Dtype::code`].
+    pub fn from_code(code: u8) -> Option<Self> {
+        ROWS.iter().find(|row| row.code == code).map(|row| row.dtype)
+    }
+
+    /// Elements in one indivisible group of bytes, and the bytes of that group: `(1, 2)` for BF16, `(32, 18)` for Q4_0.
+    pub fn block(self) -> (u64, u64) {
+        self.row().block
+    }
+
+    /// Bytes of `elements` elements; `None` when they do not fill whole blocks or the product overflows.
+    pub fn bytes_for(self, elements: u64) -> Option<u64> {
+        let (block_elements, block_bytes) = self.block();
+        if !elements.is_multiple_of(block_elements) {
+            return None;
+        }
+        (elements / block_elements).checked_mul(block_bytes)
+    }
+
+    /// True where `f32` holds every value of this type.
+    pub fn fits_f32(self) -> bool {
+        !matches!(
+            self,
+            Dtype::F64 | Dtype::U64 | Dtype::I64 | Dtype::U32 | Dtype::I32
+        )
+    }
+}
+
+impl std::fmt::Display for Dtype {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.pad(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn rows_are_in_enum_order_with_unique_codes_and_serde_names() {
+        for (index, row) in ROWS.iter().enumerate() {
+            assert_eq!(row.dtype as usize, index);
+            assert_eq!(Dtype::from_code(row.code), Some(row.dtype));
+            assert_eq!(
+                serde_json::to_string(&row.dtype).unwrap(),
+                format!("\"{}\"", row.name)
+            );
+        }
+    }
+
+    #[test]
+    fn sizes_are_refused_where_blocks_do_not_fill() {
+        assert_eq!(Dtype::F4.bytes_for(6), Some(3));
+        assert_eq!(Dtype::F4.bytes_for(7), None);
+        assert_eq!(Dtype::F64.bytes_for(u64::MAX), None);
+    }
+}
