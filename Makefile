@@ -54,7 +54,8 @@ format:
 
 # Writes the offline query data that the build checks against; run it after changing a query or a migration.
 sqlx:
-	@echo 'not written yet'; exit 1
+	@scripts/setup postgres
+	scripts/sqlx
 
 eval:
 	cargo run --release --locked -p heirloom-zoo -- zoo target/zoo
