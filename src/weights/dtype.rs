@@ -111,6 +111,21 @@ impl Dtype {
         (elements / block_elements).checked_mul(block_bytes)
     }
 
+    /// True for whole numbers of any width.
+    pub fn is_integer(self) -> bool {
+        matches!(
+            self,
+            Dtype::U8
+                | Dtype::I8
+                | Dtype::U16
+                | Dtype::I16
+                | Dtype::U32
+                | Dtype::I32
+                | Dtype::U64
+                | Dtype::I64
+        )
+    }
+
     /// True where `f32` holds every value of this type.
     pub fn fits_f32(self) -> bool {
         !matches!(
