@@ -1,1 +1,27 @@
-fn main() {}
+//! `heirloom-zoo`: writes hub folders with known lineage.
+
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Writes model hubs whose lineage is known.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Write the demo hub: real releases and a derivation by each common technique.
+    Demo {
+        /// Folder to write to; created when missing.
+        out: PathBuf,
+    },
+}
+
+fn main() -> anyhow::Result<()> {
+    match Cli::parse().command {
+        Command::Demo { out } => heirloom_zoo::demo::write(&out),
+    }
+}
