@@ -1,9 +1,32 @@
-//! What is stored about a revision's weights: digests, statistics, sketches.
+//! What is stored about a revision's weights: digests, statistics, sketches, probes.
 //!
 //! Enters: a [`Checkpoint`]. Leaves: a [`Fingerprint`], a value that answers lineage questions without the weights.
 //! Knows nothing of relations (that is `lineage`) nor of where fingerprints are kept (that is `store`).
 
-use crate::weights::{Checkpoint, Dtype, WeightsError};
+mod binary;
+mod digest;
+mod distinct;
+mod hash;
+mod invariants;
+mod moments;
+mod plan;
+mod probe;
+mod scan;
+mod sketch;
+mod stats;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use invariants::{Invariants, KEPT_HASHES};
+pub use plan::BUDGET_BYTES;
+pub use probe::{Probe, probe_rows};
+pub use sketch::{MAX_SIDE, Sketch};
+pub use stats::{DISTINCT_CAP, RUN_LENGTHS, Stats};
+pub use view::View;
+
+use crate::weights::{Checkpoint, Dtype, TensorInfo, WeightsError};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// Version of the fingerprint's meaning. A fingerprint never changes meaning without a new version.
@@ -46,46 +69,12 @@ pub struct TensorFingerprint {
     pub shape: Vec<u64>,
     /// Hex SHA-256 of dtype, shape and canonical bytes. `None` at level metadata.
     pub digest: Option<String>,
-    /// Hex SHA-256 of shape and values as f32 bits: equal after a lossless cast. `None` at level metadata.
+    /// Hex SHA-256 (first 12 bytes) of shape and values as f32 bits: equal after a lossless cast. `None` at level metadata.
     pub value_digest: Option<String>,
     pub stats: Option<Stats>,
+    pub invariants: Option<Invariants>,
     pub sketch: Option<Sketch>,
-}
-
-/// Statistics of one tensor's values, decoded to f32 and accumulated in f64. Non-finite values are counted, and skipped elsewhere.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Stats {
-    pub count: u64,
-    pub mean: f64,
-    pub std: f64,
-    pub l2: f64,
-    pub abs_max: f64,
-    pub zeros: u64,
-    pub non_finite: u64,
-    /// Distinct values, counted up to [`DISTINCT_CAP`].
-    pub distinct: u32,
-    /// Most distinct values in any one row (axis 0), counted up to [`DISTINCT_CAP`]: at most 2^bits after row-wise quantization.
-    pub row_distinct: u32,
-    /// Share of groups of four consecutive elements with at least two zeros (2:4 sparsity when 1.0).
-    pub two_of_four: f64,
-    /// Row-norm quantiles: 0, 25, 50, 75, 100 %.
-    pub row_norms: [f32; 5],
-    /// Share of values that bf16 represents exactly, and f16 likewise: tells a cast from its source.
-    pub bf16_exact: f64,
-    pub f16_exact: f64,
-}
-
-/// Cap of the distinct-value counts.
-pub const DISTINCT_CAP: u32 = 4096;
-
-/// Two-sided CountSketch `S·W·T` of a tensor viewed as a matrix (axis 0 by the rest): linear in W, so sketches of one shape
-/// subtract, and the rank of a low-rank delta survives up to `rows - 1`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Sketch {
-    pub rows: u16,
-    pub cols: u16,
-    /// Row-major, `rows * cols`.
-    pub cells: Vec<f32>,
+    pub probe: Option<Probe>,
 }
 
 /// Reads every tensor of `checkpoint` once (all cores). `progress` is told the bytes done since its last call.
@@ -94,19 +83,84 @@ pub fn fingerprint(
     level: Level,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Fingerprint, WeightsError> {
-    let _ = (checkpoint, level, progress);
-    unimplemented!()
+    let tensors = match level {
+        Level::Metadata => checkpoint
+            .tensors
+            .iter()
+            .map(TensorFingerprint::of_header)
+            .collect(),
+        Level::Full => scan_all(checkpoint, progress)?,
+    };
+    Ok(Fingerprint::of_tensors(level, checkpoint.bytes(), tensors))
+}
+
+fn scan_all(
+    checkpoint: &Checkpoint,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Vec<TensorFingerprint>, WeightsError> {
+    let planned: Vec<plan::Planned<'_>> = checkpoint
+        .tensors
+        .iter()
+        .map(|tensor| plan::Planned {
+            name: &tensor.name,
+            dtype: tensor.dtype,
+            view: View::of(&tensor.shape),
+        })
+        .collect();
+    checkpoint
+        .tensors
+        .par_iter()
+        .zip(plan::plan(&planned))
+        .map(|(tensor, sizes)| scan::scan_tensor(checkpoint, tensor, sizes, progress))
+        .collect()
+}
+
+impl TensorFingerprint {
+    fn of_header(tensor: &TensorInfo) -> Self {
+        Self {
+            name: tensor.name.clone(),
+            dtype: tensor.dtype,
+            shape: tensor.shape.clone(),
+            digest: None,
+            value_digest: None,
+            stats: None,
+            invariants: None,
+            sketch: None,
+            probe: None,
+        }
+    }
+
+    /// Number of elements; saturates on shapes no tensor can have.
+    pub fn elements(&self) -> u64 {
+        self.shape
+            .iter()
+            .fold(1u64, |product, side| product.saturating_mul(*side))
+    }
 }
 
 impl Fingerprint {
-    /// Compact binary form (stored as `bytea`); the layout is in docs/fingerprint.md.
-    pub fn to_bytes(&self) -> Vec<u8> {
-        unimplemented!()
+    /// Puts tensors (in name order) together and derives what follows from them.
+    fn of_tensors(level: Level, bytes: u64, tensors: Vec<TensorFingerprint>) -> Self {
+        Self {
+            version: FINGERPRINT_VERSION,
+            level,
+            parameters: tensors
+                .iter()
+                .fold(0, |sum, tensor| tensor.elements().saturating_add(sum)),
+            bytes,
+            model_digest: digest::model_digest(&tensors),
+            named_digest: digest::named_digest(&tensors),
+            architecture: digest::architecture(&tensors),
+            tensors,
+        }
     }
-    /// Reads [`Fingerprint::to_bytes`]; refuses other versions and damaged input.
-    pub fn from_bytes(bytes: &[u8]) -> Result<Self, FingerprintError> {
-        let _ = bytes;
-        unimplemented!()
+
+    /// The tensor called `name`.
+    pub fn tensor(&self, name: &str) -> Option<&TensorFingerprint> {
+        let found = self
+            .tensors
+            .binary_search_by(|tensor| tensor.name.as_str().cmp(name));
+        found.ok().map(|index| &self.tensors[index])
     }
 }
 
