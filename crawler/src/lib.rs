@@ -3,18 +3,44 @@
 //! Enters: an endpoint or a folder. Leaves: packages, their history, files and bytes by Range. Knows nothing of Postgres or of
 //! what the weights mean.
 
+pub mod cache;
+mod card;
+pub mod dir;
+mod disk;
+mod error;
+pub mod hf;
+mod http;
+mod licence;
+mod listing;
+mod open;
 mod package;
+mod path;
+
+pub use error::HubError;
+pub use http::{Pace, RetryPolicy, Timeouts, Token};
+pub use listing::Listing;
+pub use open::{KNOWN_HUBS, open};
 pub use package::{FileEntry, Package, Revision};
+pub use path::{check_file_path, check_package_name};
 
 use async_trait::async_trait;
 use bytes::Bytes;
 use std::ops::Range;
+use std::path::Path;
+
+/// The longest text [`Hub::text`] returns; a tokenizer of a large vocabulary fits.
+pub const MAX_TEXT_BYTES: u64 = 64 << 20;
+
+/// Stands in for the owner of old packages that have none (`gpt2`), since a reference names both.
+pub const NO_OWNER: &str = "_";
 
 /// A source of packages. Adding a hub is one module that implements this, and its fixture.
 #[async_trait]
 pub trait Hub: Send + Sync {
     /// Short id, the `hub` of its packages and the prefix of references: `hf`, `dir`.
     fn id(&self) -> &'static str;
+    /// Where its packages come from: the base URL, or the folder's path. Stored as [`Package::endpoint`].
+    fn endpoint(&self) -> String;
     /// One page of package names (`owner/name`); `cursor` is `None` for the first page, else the last answer's `next`.
     async fn list(&self, filter: &ListFilter, cursor: Option<&str>) -> Result<Page, HubError>;
     /// One package at its newest revision.
@@ -31,6 +57,25 @@ pub trait Hub: Send + Sync {
         path: &str,
         range: Range<u64>,
     ) -> Result<Bytes, HubError>;
+    /// A whole small file; [`HubError::TooLarge`] past `limit` bytes.
+    async fn read_whole(&self, name: &str, revision: &str, path: &str, limit: u64)
+    -> Result<Bytes, HubError>;
+    /// Writes a whole file to `target`, checked against the size and digest of `file`; nothing is left at `target` on an error.
+    /// Returns the number of bytes.
+    async fn download(
+        &self,
+        name: &str,
+        revision: &str,
+        file: &FileEntry,
+        target: &Path,
+    ) -> Result<u64, HubError>;
+
+    /// A whole small text (card, configuration, tokenizer). Bytes that are not UTF-8 are replaced, for a card is still worth
+    /// reading then.
+    async fn text(&self, name: &str, revision: &str, path: &str) -> Result<String, HubError> {
+        let bytes = self.read_whole(name, revision, path, MAX_TEXT_BYTES).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
+    }
 }
 
 /// Which packages to list.
@@ -40,16 +85,29 @@ pub struct ListFilter {
     pub search: Option<String>,
 }
 
+impl ListFilter {
+    /// For hubs that cannot filter themselves: the owner is `author`, and the name contains `search`, both in any case.
+    #[must_use]
+    pub fn accepts(&self, name: &str) -> bool {
+        let owner = name.split_once('/').map_or("", |(owner, _)| owner);
+        self.author
+            .as_ref()
+            .is_none_or(|author| author.eq_ignore_ascii_case(owner))
+            && self
+                .search
+                .as_ref()
+                .is_none_or(|search| name.to_lowercase().contains(&search.to_lowercase()))
+    }
+}
+
 /// One page of a listing.
 #[derive(Debug, Clone, Default)]
 pub struct Page {
     pub names: Vec<String>,
+    /// What the listing itself says of each of `names`, in the same order; empty where the hub lists names only. A crawl at level
+    /// `metadata` needs no request per package then. Cards are not in a listing.
+    pub packages: Vec<Package>,
+    /// Entries that were left out because they could not be read, one sentence each.
+    pub skipped: Vec<String>,
     pub next: Option<String>,
-}
-
-/// What a hub or the way to it did wrong. Each variant's text is one clear sentence a user can act on.
-#[derive(Debug, thiserror::Error)]
-pub enum HubError {
-    #[error("{0}")]
-    Unfinished(String),
 }
