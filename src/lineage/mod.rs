@@ -3,6 +3,8 @@
 //! Enters: fingerprints of a family's members (with dates and declared bases where known). Leaves: [`Edge`]s, each with its
 //! evidence in numbers. Reads no weights, knows no SQL.
 
+pub mod identity;
+
 use crate::fingerprint::Fingerprint;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
