@@ -59,6 +59,11 @@ impl StoreError {
         }
     }
 
+    /// True where a text that was sent holds a NUL character, which Postgres text cannot.
+    pub fn is_nul_character(&self) -> bool {
+        matches!(self, Self::Query { source } if code(source).as_deref() == Some("22021"))
+    }
+
     /// True where another try may succeed: the connection broke, the server is starting or stopping, a deadlock was resolved.
     pub fn is_transient(&self) -> bool {
         let Self::Query { source } = self else {

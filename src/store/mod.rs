@@ -11,9 +11,14 @@
 pub mod crawls;
 pub mod diffs;
 pub mod error;
+pub mod families;
 pub mod fingerprints;
 pub mod lineage;
+pub mod models;
+pub mod overview;
 pub mod packages;
+pub mod revisions;
+pub mod tensors;
 pub mod versions;
 
 pub use error::StoreError;

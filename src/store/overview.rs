@@ -1,0 +1,113 @@
+//! Reads the state of the whole catalogue.
+
+use super::crawls::CrawlFailure;
+use super::{Result, Store};
+use sqlx::types::Json;
+use time::OffsetDateTime;
+
+/// How much there is.
+pub struct CatalogueCounts {
+    pub packages: i64,
+    pub revisions: i64,
+    pub fingerprints: i64,
+    pub tensors: i64,
+    pub edges: i64,
+    pub silent_changes: i64,
+    pub failures: i64,
+}
+
+/// How often a relation or a verdict occurs.
+pub struct WordCount {
+    pub word: String,
+    pub count: i64,
+}
+
+/// A revision whose weights changed without a word.
+pub struct SilentChangeRow {
+    pub reference: String,
+    pub revision: String,
+    pub version: String,
+    pub date: Option<OffsetDateTime>,
+    pub detail: String,
+}
+
+/// One run over a hub's listing.
+pub struct CrawlRow {
+    pub id: i64,
+    pub hub: String,
+    pub endpoint: String,
+    pub started_at: OffsetDateTime,
+    pub finished_at: Option<OffsetDateTime>,
+    pub packages: i64,
+    pub error: Option<String>,
+    pub failures: Json<Vec<CrawlFailure>>,
+}
+
+impl Store {
+    pub async fn count_catalogue(&self) -> Result<CatalogueCounts> {
+        Ok(sqlx::query_as!(
+            CatalogueCounts,
+            r#"SELECT (SELECT count(*) FROM packages) AS "packages!",
+                      (SELECT count(*) FROM revisions) AS "revisions!",
+                      (SELECT count(*) FROM fingerprints) AS "fingerprints!",
+                      (SELECT count(*) FROM tensors) AS "tensors!",
+                      (SELECT count(*) FROM edges) AS "edges!",
+                      (SELECT count(*) FROM versions WHERE silent) AS "silent_changes!",
+                      (SELECT count(*) FROM revisions WHERE failure IS NOT NULL) AS "failures!""#
+        )
+        .fetch_one(&self.pool)
+        .await?)
+    }
+
+    /// Relations by how many edges have them.
+    pub async fn count_relations(&self) -> Result<Vec<WordCount>> {
+        Ok(sqlx::query_as!(
+            WordCount,
+            r#"SELECT relation AS word, count(*) AS "count!" FROM edges GROUP BY relation ORDER BY 2 DESC, 1"#
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Verdicts by how many models have them.
+    pub async fn count_verdicts(&self) -> Result<Vec<WordCount>> {
+        Ok(sqlx::query_as!(
+            WordCount,
+            r#"SELECT verdict AS "word!", count(*) AS "count!" FROM packages
+               WHERE verdict IS NOT NULL GROUP BY verdict ORDER BY 2 DESC, 1"#
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// The newest silent changes, each with what is known of the weights.
+    pub async fn list_silent_changes(&self, limit: i64) -> Result<Vec<SilentChangeRow>> {
+        Ok(sqlx::query_as!(
+            SilentChangeRow,
+            r#"SELECT p.hub || ':' || p.owner || '/' || p.name AS "reference!", r.revision, v.version, r.date,
+                      coalesce((SELECT reason ->> 'detail' FROM jsonb_array_elements(v.reasons) reason
+                                ORDER BY reason ->> 'kind' <> 'weights' LIMIT 1), '') AS "detail!"
+               FROM versions v
+               JOIN revisions r ON r.id = v.revision_id
+               JOIN packages p ON p.id = r.package_id
+               WHERE v.silent
+               ORDER BY r.date DESC NULLS LAST, r.id DESC LIMIT $1"#,
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Crawls, newest first.
+    pub async fn list_crawls(&self, limit: i64) -> Result<Vec<CrawlRow>> {
+        Ok(sqlx::query_as!(
+            CrawlRow,
+            r#"SELECT id, hub, endpoint, started_at, finished_at, packages, error,
+                      failures AS "failures: Json<Vec<CrawlFailure>>"
+               FROM crawls ORDER BY started_at DESC, id DESC LIMIT $1"#,
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+}
