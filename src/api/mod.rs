@@ -1,1 +1,66 @@
+//! The REST API under /api/v1 and the dashboard at /.
 //!
+//! Enters: HTTP requests. Leaves: JSON described by the OpenAPI document that the handlers' annotations make, problem details for
+//! every error, the dashboard's files. Handlers ask the store and shape its rows; they run no SQL and compute no evidence.
+
+mod conditional;
+mod crawls;
+mod cursor;
+mod dashboard;
+mod diffs;
+mod error;
+mod extract;
+mod health;
+mod layers;
+mod lineage;
+mod models;
+mod openapi;
+mod overview;
+mod revisions;
+mod tensors;
+
+pub use error::Problem;
+pub use openapi::document;
+
+use crate::store::Store;
+use axum::Router;
+use axum::routing::get;
+use std::time::Duration;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+/// No request body is larger: references and names, never weights.
+const MAX_BODY_BYTES: usize = 1 << 20;
+/// No answer takes longer.
+const TIME_LIMIT: Duration = Duration::from_secs(30);
+
+/// What handlers work with.
+#[derive(Clone)]
+pub struct AppState {
+    pub store: Store,
+}
+
+/// The whole server: API, dashboard, limits and headers.
+pub fn router(state: AppState) -> Router {
+    let (api, _) = routes().split_for_parts();
+    let api = layers::answer_conditionally(api).with_state(state);
+    layers::protect(api.fallback(get(dashboard::serve)))
+}
+
+/// Every route of the API, with its documentation.
+fn routes() -> OpenApiRouter<AppState> {
+    let v1 = OpenApiRouter::new()
+        .routes(routes!(health::health))
+        .routes(routes!(overview::overview))
+        .routes(routes!(models::list))
+        .routes(routes!(models::show))
+        .routes(routes!(revisions::list))
+        .routes(routes!(lineage::show))
+        .routes(routes!(tensors::list))
+        .routes(routes!(tensors::holders))
+        .routes(routes!(diffs::request, diffs::find))
+        .routes(routes!(diffs::show))
+        .routes(routes!(crawls::list))
+        .route("/openapi.json", get(openapi::show));
+    OpenApiRouter::with_openapi(openapi::header()).nest("/api/v1", v1)
+}

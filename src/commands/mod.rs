@@ -14,6 +14,7 @@ pub mod identify;
 pub mod lineage;
 pub mod migrate;
 pub mod name;
+pub mod openapi;
 pub mod postgres;
 pub mod serve;
 pub mod versions;
@@ -96,6 +97,8 @@ pub enum Command {
     Doctor(doctor::Args),
     /// Bring the database schema up to date.
     Migrate(migrate::Args),
+    /// Print the OpenAPI document of the REST API.
+    Openapi(openapi::Args),
     /// Run a command with DATABASE_URL set to the private Postgres.
     Postgres(postgres::Args),
 }
@@ -128,6 +131,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Eval(args) => eval::run(args, global).await,
         Command::Doctor(args) => doctor::run(args, global).await,
         Command::Migrate(args) => migrate::run(args, global).await,
+        Command::Openapi(args) => openapi::run(args, global).await,
         Command::Postgres(args) => postgres::run(args, global).await,
     }
 }

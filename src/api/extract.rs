@@ -1,0 +1,91 @@
+//! Extractors whose rejections are [`ApiError`]s, and the parameters that several routes share.
+
+use super::error::ApiError;
+use axum::extract::{FromRequest, FromRequestParts, Request};
+use axum::http::request::Parts;
+use serde::de::{DeserializeOwned, IntoDeserializer};
+use serde::{Deserialize, Deserializer};
+
+/// The query string.
+pub struct Query<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequestParts<S> for Query<T> {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let axum::extract::Query(value) = axum::extract::Query::from_request_parts(parts, state).await?;
+        Ok(Self(value))
+    }
+}
+
+/// The placeholders of the route.
+pub struct Path<T>(pub T);
+
+impl<T: DeserializeOwned + Send, S: Send + Sync> FromRequestParts<S> for Path<T> {
+    type Rejection = ApiError;
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, ApiError> {
+        let axum::extract::Path(value) = axum::extract::Path::from_request_parts(parts, state).await?;
+        Ok(Self(value))
+    }
+}
+
+/// A JSON request body.
+pub struct Json<T>(pub T);
+
+impl<T: DeserializeOwned, S: Send + Sync> FromRequest<S> for Json<T> {
+    type Rejection = ApiError;
+    async fn from_request(request: Request, state: &S) -> Result<Self, ApiError> {
+        let axum::Json(value) = axum::Json::from_request(request, state).await?;
+        Ok(Self(value))
+    }
+}
+
+/// Which model a route is about.
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Path)]
+pub struct ModelPath {
+    /// Short hub id, such as `hf`.
+    pub hub: String,
+    pub owner: String,
+    pub name: String,
+}
+
+impl ModelPath {
+    /// `hub:owner/name`
+    pub fn reference(&self) -> String {
+        format!("{}:{}/{}", self.hub, self.owner, self.name)
+    }
+
+    pub fn unknown(self) -> ApiError {
+        ApiError::UnknownModel {
+            hub: self.hub,
+            owner: self.owner,
+            name: self.name,
+        }
+    }
+}
+
+/// Checks a count against its bounds; `default` when it was not given.
+pub fn bounded(parameter: &'static str, value: Option<u32>, default: u32, max: u32) -> Result<u32, ApiError> {
+    let value = value.unwrap_or(default);
+    match value {
+        value if (1..=max).contains(&value) => Ok(value),
+        value => Err(ApiError::OutOfRange {
+            parameter,
+            min: 1,
+            max,
+            value,
+        }),
+    }
+}
+
+/// For free text in a query string: `?search=` means no search.
+pub fn empty_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.filter(|text| !text.is_empty()))
+}
+
+/// Reads one of an enum's words out of the database.
+pub fn parse_word<T: DeserializeOwned>(word: &str) -> Result<T, ApiError> {
+    T::deserialize(word.into_deserializer())
+        .map_err(|error: serde::de::value::Error| ApiError::Unreadable(error.to_string()))
+}

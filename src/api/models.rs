@@ -1,0 +1,281 @@
+//! Models: the list with its filters, and one model with its identity.
+
+use super::AppState;
+use super::cursor;
+use super::error::ApiError;
+use super::extract::{ModelPath, Path, Query, bounded, empty_is_none, parse_word};
+use super::lineage::Edge;
+use crate::lineage::identity::{Identity, identity_line};
+use crate::lineage::{Relation, Verdict};
+use crate::store::models::{ModelDetailRow, ModelFilter, ModelPosition, ModelSummaryRow};
+use axum::Json;
+use axum::extract::State;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use utoipa::{IntoParams, ToSchema};
+
+const DEFAULT_LIMIT: u32 = 50;
+const MAX_LIMIT: u32 = 200;
+
+/// One model as lists show it.
+#[derive(Serialize, ToSchema)]
+pub struct ModelSummary {
+    #[schema(example = "hf:owner/name")]
+    pub reference: String,
+    hub: String,
+    owner: String,
+    name: String,
+    url: Option<String>,
+    /// Newest revision, as the hub names it.
+    head: Option<String>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    created_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    modified_at: Option<OffsetDateTime>,
+    architecture: Option<String>,
+    task: Option<String>,
+    library: Option<String>,
+    licence: Option<String>,
+    downloads: Option<i64>,
+    likes: Option<i64>,
+    gated: bool,
+    /// Stored elements of the newest fingerprinted revision.
+    parameters: Option<i64>,
+    /// Inferred version of the newest revision.
+    version: Option<String>,
+    relation: Option<Relation>,
+    technique: Option<String>,
+    /// References of the parents; two or more for a merge.
+    parents: Vec<String>,
+    verdict: Option<Verdict>,
+    revisions: i64,
+    /// Revisions whose weights changed without a word.
+    silent_changes: i64,
+    /// Why the newest revision's weights could not be read.
+    failure: Option<String>,
+}
+
+impl TryFrom<ModelSummaryRow> for ModelSummary {
+    type Error = ApiError;
+    fn try_from(row: ModelSummaryRow) -> Result<Self, ApiError> {
+        Ok(Self {
+            relation: row.relation.as_deref().map(parse_word).transpose()?,
+            verdict: row.verdict.as_deref().map(parse_word).transpose()?,
+            reference: row.reference,
+            hub: row.hub,
+            owner: row.owner,
+            name: row.name,
+            url: row.url,
+            head: row.head,
+            created_at: row.created_at,
+            modified_at: row.modified_at,
+            architecture: row.architecture,
+            task: row.task,
+            library: row.library,
+            licence: row.licence,
+            downloads: row.downloads,
+            likes: row.likes,
+            gated: row.gated,
+            parameters: row.parameters,
+            version: row.version,
+            technique: row.technique,
+            parents: row.parents,
+            revisions: row.revisions,
+            silent_changes: row.silent_changes,
+            failure: row.failure,
+        })
+    }
+}
+
+/// Shapes many rows.
+pub fn summaries(rows: Vec<ModelSummaryRow>) -> Result<Vec<ModelSummary>, ApiError> {
+    rows.into_iter().map(ModelSummary::try_from).collect()
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct ListParams {
+    /// Part of `owner/name`, in any case.
+    #[serde(default, deserialize_with = "empty_is_none")]
+    search: Option<String>,
+    #[serde(default, deserialize_with = "empty_is_none")]
+    hub: Option<String>,
+    #[serde(default, deserialize_with = "empty_is_none")]
+    owner: Option<String>,
+    /// How it derives from its parents.
+    relation: Option<Relation>,
+    /// What the weights say of its declared base.
+    verdict: Option<Verdict>,
+    #[param(minimum = 1, maximum = 200, default = 50)]
+    limit: Option<u32>,
+    /// `next` of the page before.
+    #[serde(default, deserialize_with = "empty_is_none")]
+    cursor: Option<String>,
+}
+
+#[derive(Serialize, ToSchema)]
+pub struct ModelPage {
+    items: Vec<ModelSummary>,
+    /// Cursor of the next page; `null` on the last.
+    next: Option<String>,
+    /// Models that match, over all pages.
+    total: i64,
+}
+
+/// Models, most recently changed first.
+#[utoipa::path(get, path = "/models", operation_id = "list_models", tag = "models", params(ListParams), responses((status = OK, body = ModelPage)))]
+pub async fn list(
+    State(state): State<AppState>,
+    Query(params): Query<ListParams>,
+) -> Result<Json<ModelPage>, ApiError> {
+    let limit = bounded("limit", params.limit, DEFAULT_LIMIT, MAX_LIMIT)?;
+    let after = params
+        .cursor
+        .as_deref()
+        .map(cursor::decode::<ModelPosition>)
+        .transpose()?;
+    let filter = ModelFilter {
+        search: params.search,
+        hub: params.hub,
+        owner: params.owner,
+        relation: params.relation.map(word),
+        verdict: params.verdict.map(word),
+    };
+    let total = state.store.count_models(&filter).await?;
+    let mut rows = state
+        .store
+        .list_models(&filter, after.as_ref(), i64::from(limit) + 1)
+        .await?;
+    let next = cursor::cut(&mut rows, limit, ModelSummaryRow::position)?;
+    Ok(Json(ModelPage {
+        items: summaries(rows)?,
+        next,
+        total,
+    }))
+}
+
+/// The word an enum is stored as.
+fn word(value: impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+/// One model: what it is, what it was made from, what was made from it.
+#[derive(Serialize, ToSchema)]
+pub struct ModelDetail {
+    #[serde(flatten)]
+    summary: ModelSummary,
+    /// One line that says what it is.
+    #[schema(example = "Fine-tune (merged low rank, rank 8) of hf:a/b; declared base confirmed")]
+    identity: String,
+    tags: Vec<String>,
+    datasets: Vec<String>,
+    papers: Vec<String>,
+    /// Base models as its card declares them.
+    base_models: Vec<String>,
+    base_model_relation: Option<String>,
+    /// The card, Markdown with its front matter.
+    card: Option<String>,
+    edge: Option<Edge>,
+    /// What was made from it, at most 200.
+    children: Vec<Edge>,
+    fingerprint: Option<FingerprintSummary>,
+    /// Where it was crawled from.
+    endpoint: String,
+    #[serde(with = "time::serde::rfc3339")]
+    crawled_at: OffsetDateTime,
+}
+
+/// The newest fingerprint, without its tensors.
+#[derive(Serialize, ToSchema)]
+pub struct FingerprintSummary {
+    revision: String,
+    /// How much of the weights was read: `metadata` or `full`.
+    level: String,
+    parameters: i64,
+    bytes: i64,
+    /// SHA-256 over the multiset of tensor digests: equal whatever the tensors are called.
+    model_digest: Option<String>,
+    /// SHA-256 over (name, tensor digest).
+    named_digest: Option<String>,
+    /// Digest of the multiset of shapes.
+    architecture: String,
+    tensors: i64,
+}
+
+/// One model with its identity, edge, children and fingerprint.
+#[utoipa::path(
+    get, path = "/models/{hub}/{owner}/{name}", operation_id = "show_model", tag = "models", params(ModelPath),
+    responses((status = OK, body = ModelDetail), (status = NOT_FOUND, body = super::Problem, content_type = "application/problem+json"))
+)]
+pub async fn show(
+    State(state): State<AppState>,
+    Path(path): Path<ModelPath>,
+) -> Result<Json<ModelDetail>, ApiError> {
+    let store = &state.store;
+    let Some(row) = store.find_model(&path.hub, &path.owner, &path.name).await? else {
+        return Err(path.unknown());
+    };
+    let edge = store.edge_of(row.id).await?.map(Edge::try_from).transpose()?;
+    let children = store.edges_from(row.id, MAX_LIMIT.into()).await?;
+    let children = children
+        .into_iter()
+        .map(Edge::try_from)
+        .collect::<Result<_, _>>()?;
+    let fingerprint = store
+        .newest_fingerprint(row.id)
+        .await?
+        .map(|print| FingerprintSummary {
+            revision: print.revision,
+            level: print.level,
+            parameters: print.parameters,
+            bytes: print.bytes,
+            model_digest: print.model_digest,
+            named_digest: print.named_digest,
+            architecture: print.architecture,
+            tensors: print.tensors,
+        });
+    let detail = store.model_detail(row.id).await?;
+    let summary = ModelSummary::try_from(row)?;
+    Ok(Json(detail_response(
+        summary,
+        detail,
+        edge,
+        children,
+        fingerprint,
+    )))
+}
+
+fn detail_response(
+    summary: ModelSummary,
+    detail: ModelDetailRow,
+    edge: Option<Edge>,
+    children: Vec<Edge>,
+    fingerprint: Option<FingerprintSummary>,
+) -> ModelDetail {
+    let identity = identity_line(&Identity {
+        edge: edge.as_ref().map(Edge::derivation),
+        verdict: summary.verdict,
+        declared: &detail.base_models,
+        fingerprinted: fingerprint.is_some(),
+        failure: summary.failure.as_deref(),
+    });
+    ModelDetail {
+        identity,
+        summary,
+        tags: detail.tags,
+        datasets: detail.datasets,
+        papers: detail.papers,
+        base_models: detail.base_models,
+        base_model_relation: detail.base_model_relation,
+        card: detail.card,
+        edge,
+        children,
+        fingerprint,
+        endpoint: detail.endpoint,
+        crawled_at: detail.crawled_at,
+    }
+}
