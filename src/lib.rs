@@ -3,6 +3,7 @@
 pub mod api;
 pub mod commands;
 pub mod delta;
+pub mod eval;
 pub mod fingerprint;
 pub mod hubserver;
 pub mod jobs;
