@@ -7,7 +7,7 @@ use super::invariants::{Invariants, KEPT_HASHES};
 use super::probe::Probe;
 use super::sketch::{MAX_SIDE, Sketch};
 use super::stats::{RUN_LENGTHS, Stats};
-use super::{FINGERPRINT_VERSION, Fingerprint, FingerprintError, Level, TensorFingerprint};
+use super::{FINGERPRINT_VERSION, Fingerprint, FingerprintError, Layout, Level, TensorFingerprint};
 use crate::weights::Dtype;
 
 const MAGIC: [u8; 4] = *b"HLFP";
@@ -38,6 +38,8 @@ impl Fingerprint {
             Level::Full => 2,
         });
         writer.varint(self.bytes);
+        writer.text(&self.layout.container);
+        writer.varint(u64::from(self.layout.files));
         writer.varint(self.tensors.len() as u64);
         let mut previous = "";
         for tensor in &self.tensors {
@@ -63,6 +65,10 @@ impl Fingerprint {
             other => return Err(reader.damaged(&format!("level {other} is unknown"))),
         };
         let tensor_bytes = reader.varint()?;
+        let layout = Layout {
+            container: reader.text()?.to_owned(),
+            files: reader.narrow()?,
+        };
         let count = reader.count(SMALLEST_TENSOR_BYTES)?;
         let mut tensors: Vec<TensorFingerprint> = Vec::with_capacity(count);
         for _ in 0..count {
@@ -72,7 +78,7 @@ impl Fingerprint {
         if reader.at != bytes.len() {
             return Err(reader.damaged("bytes are left over"));
         }
-        Ok(Fingerprint::of_tensors(level, tensor_bytes, tensors))
+        Ok(Fingerprint::of_tensors(level, tensor_bytes, layout, tensors))
     }
 }
 
@@ -87,6 +93,11 @@ impl Writer {
         self.0.push(value as u8);
     }
 
+    fn text(&mut self, text: &str) {
+        self.varint(text.len() as u64);
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
     fn float(&mut self, value: f64) {
         self.0.extend_from_slice(&(value as f32).to_le_bytes());
     }
@@ -99,10 +110,8 @@ impl Writer {
 
     fn tensor(&mut self, previous: &str, tensor: &TensorFingerprint) {
         let shared = shared_prefix(previous, &tensor.name);
-        let suffix = &tensor.name.as_bytes()[shared..];
         self.varint(shared as u64);
-        self.varint(suffix.len() as u64);
-        self.0.extend_from_slice(suffix);
+        self.text(&tensor.name[shared..]);
         self.0.push(tensor.dtype.code());
         self.varint(tensor.shape.len() as u64);
         tensor.shape.iter().for_each(|side| self.varint(*side));
@@ -136,9 +145,10 @@ impl Writer {
 
     fn stats(&mut self, stats: &Stats) {
         self.varint(stats.count);
-        for value in [stats.mean, stats.std, stats.kurtosis, stats.l2, stats.abs_max] {
+        for value in [stats.mean, stats.std, stats.kurtosis, stats.abs_max] {
             self.float(value);
         }
+        self.0.extend_from_slice(&stats.l2.to_le_bytes());
         for value in [stats.zeros, stats.non_finite, stats.zero_rows, stats.zero_columns] {
             self.varint(value);
         }
@@ -353,26 +363,28 @@ impl<'a> Reader<'a> {
         Ok(tensor)
     }
 
+    fn text(&mut self) -> Result<&'a str, FingerprintError> {
+        let length: usize = self.narrow()?;
+        let bytes = self.take(length)?;
+        std::str::from_utf8(bytes).map_err(|_| self.damaged("a name is not UTF-8"))
+    }
+
     fn name(&mut self, previous: &str) -> Result<String, FingerprintError> {
         let shared: usize = self.narrow()?;
-        let length: usize = self.narrow()?;
-        let suffix = self.take(length)?;
+        let suffix = self.text()?;
         let prefix = previous
             .get(..shared)
             .ok_or_else(|| self.damaged("a name shares more than there is"))?;
-        let suffix = std::str::from_utf8(suffix).map_err(|_| self.damaged("a name is not UTF-8"))?;
         Ok(format!("{prefix}{suffix}"))
     }
 
     fn stats(&mut self) -> Result<Stats, FingerprintError> {
         let count = self.varint()?;
-        let [mean, std, kurtosis, l2, abs_max] = [
-            self.float()?,
-            self.float()?,
-            self.float()?,
-            self.float()?,
-            self.float()?,
-        ];
+        let [mean, std, kurtosis, abs_max] = [self.float()?, self.float()?, self.float()?, self.float()?];
+        let l2 = f64::from_le_bytes(self.array()?);
+        if !l2.is_finite() {
+            return Err(self.damaged("a norm is not finite"));
+        }
         let [zeros, non_finite, zero_rows, zero_columns] =
             [self.varint()?, self.varint()?, self.varint()?, self.varint()?];
         let [distinct, row_distinct, column_distinct] = [self.narrow()?, self.narrow()?, self.narrow()?];

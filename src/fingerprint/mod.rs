@@ -51,6 +51,8 @@ pub struct Fingerprint {
     pub parameters: u64,
     /// Bytes of tensor data.
     pub bytes: u64,
+    /// How the weights lie in files. Everything else here is independent of it.
+    pub layout: Layout,
     /// Hex SHA-256 over the sorted multiset of tensor digests: independent of names. `None` at level metadata.
     pub model_digest: Option<String>,
     /// Hex SHA-256 over sorted (name, tensor digest). `None` at level metadata.
@@ -59,6 +61,25 @@ pub struct Fingerprint {
     pub architecture: String,
     /// In name order.
     pub tensors: Vec<TensorFingerprint>,
+}
+
+/// The files that the tensors came in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Layout {
+    /// Extension of the first file, in lower case: `safetensors`, `gguf`, ...
+    pub container: String,
+    pub files: u32,
+}
+
+impl Layout {
+    fn of(checkpoint: &Checkpoint) -> Self {
+        let first = checkpoint.files.first().map_or("", |file| file.name.as_str());
+        let (_, extension) = first.rsplit_once('.').unwrap_or_default();
+        Self {
+            container: extension.to_ascii_lowercase(),
+            files: u32::try_from(checkpoint.files.len()).unwrap_or(u32::MAX),
+        }
+    }
 }
 
 /// Fingerprint of one tensor.
@@ -91,7 +112,12 @@ pub fn fingerprint(
             .collect(),
         Level::Full => scan_all(checkpoint, progress)?,
     };
-    Ok(Fingerprint::of_tensors(level, checkpoint.bytes(), tensors))
+    Ok(Fingerprint::of_tensors(
+        level,
+        checkpoint.bytes(),
+        Layout::of(checkpoint),
+        tensors,
+    ))
 }
 
 fn scan_all(
@@ -140,7 +166,7 @@ impl TensorFingerprint {
 
 impl Fingerprint {
     /// Puts tensors (in name order) together and derives what follows from them.
-    fn of_tensors(level: Level, bytes: u64, tensors: Vec<TensorFingerprint>) -> Self {
+    fn of_tensors(level: Level, bytes: u64, layout: Layout, tensors: Vec<TensorFingerprint>) -> Self {
         Self {
             version: FINGERPRINT_VERSION,
             level,
@@ -148,6 +174,7 @@ impl Fingerprint {
                 .iter()
                 .fold(0, |sum, tensor| tensor.elements().saturating_add(sum)),
             bytes,
+            layout,
             model_digest: digest::model_digest(&tensors),
             named_digest: digest::named_digest(&tensors),
             architecture: digest::architecture(&tensors),

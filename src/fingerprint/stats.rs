@@ -11,7 +11,8 @@ pub const DISTINCT_CAP: u32 = 4096;
 /// Run lengths at which distinct values are counted: usual quantization groups.
 pub const RUN_LENGTHS: [usize; 5] = [16, 32, 64, 128, 256];
 
-/// Statistics of one tensor's values, decoded to f32 and accumulated in f64. Non-finite values are counted, and skipped elsewhere.
+/// Statistics of one tensor's values, decoded to f32 and accumulated in f64; `l2` keeps all of it, because differences of squared
+/// norms tell a parent from its child. Non-finite values are counted, and skipped elsewhere.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Stats {
     pub count: u64,
@@ -127,7 +128,7 @@ impl Stats {
             } else {
                 0.0
             },
-            l2: narrow(moments.sums[1].sqrt()),
+            l2: moments.sums[1].sqrt().min(f64::MAX),
             abs_max: f64::from(moments.abs_max),
             zeros: moments.zeros,
             non_finite: moments.non_finite,
