@@ -1,11 +1,12 @@
 //! How well lineage and versions are recovered: predictions scored against a known truth.
 //!
-//! Enters: a [`Truth`] (`truth.json` of a hub folder, DESIGN section 7) and a [`Prediction`] about the same packages. Leaves: a
-//! [`Score`]. Reads no files, fingerprints nothing; where predictions come from is `commands::eval`'s business.
+//! Enters: a [`Truth`] (`truth.json` of a hub folder, DESIGN section 7) and the fingerprinted packages of the same folder. Leaves: a
+//! [`Prediction`], and its [`Score`]. Reads no files and fingerprints nothing itself: that is `commands::eval`'s business.
 
 mod classes;
 mod direction;
 mod parameters;
+mod predict;
 mod score;
 mod table;
 #[cfg(test)]
@@ -15,5 +16,6 @@ mod truth;
 pub use classes::{ClassScore, RelationScore, TechniqueScore};
 pub use direction::{CalibrationBin, PrecisionRecall};
 pub use parameters::ParameterScore;
+pub use predict::{Metadata, ReadPackage, ReadRevision, predict};
 pub use score::{PredictedBump, PredictedEdge, Prediction, Score, score};
 pub use truth::{Truth, TruthBump, TruthEdge, TruthName};
