@@ -63,6 +63,16 @@ impl DirHub {
         layout::history(&self.root, &self.digests, name, &self.folder(name)?)
     }
 
+    /// The paths of the files in a revision's folder, sorted.
+    pub fn paths(&self, folder: &Path) -> Result<Vec<String>, HubError> {
+        disk::walk(&self.root, folder)
+    }
+
+    /// The digest of one file, computed once as long as the file stays the same.
+    pub fn digest(&self, location: &Path) -> Result<ContentDigest, HubError> {
+        self.digests.digest(location)
+    }
+
     /// The files of a revision with their digests, sorted by path.
     pub fn contents(&self, folder: &Path) -> Result<Vec<(String, ContentDigest)>, HubError> {
         disk::walk(&self.root, folder)?
