@@ -1,0 +1,67 @@
+//! What the digests of weight files say when tensors were not compared.
+
+use super::super::{count, list};
+use super::WeightsOutcome;
+use crate::versioning::changes::formats::{Format, weight_format};
+use crate::versioning::{Bump, Reason, Snapshot, SnapshotFile};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Judges by digests alone: unchanged bytes are proof, changed bytes are not.
+pub(super) fn compare(old: &Snapshot<'_>, new: &Snapshot<'_>) -> WeightsOutcome {
+    let (before, after) = (weight_files(old), weight_files(new));
+    if before.is_empty() && after.is_empty() {
+        return WeightsOutcome::new(Some(false), Vec::new());
+    }
+    let digests = |files: &BTreeMap<&str, &SnapshotFile>| -> Option<BTreeSet<String>> {
+        files.values().map(|file| file.digest.clone()).collect()
+    };
+    if digests(&before).is_some_and(|digests_before| Some(digests_before) == digests(&after)) {
+        return WeightsOutcome::new(Some(false), Vec::new());
+    }
+    let kept: Vec<_> = before
+        .iter()
+        .filter_map(|(path, file)| Some((*path, *file, *after.get(path)?)))
+        .collect();
+    let changed: Vec<&str> = kept
+        .iter()
+        .filter(|(_, a, b)| a.same_bytes(b) != Some(true))
+        .map(|(path, ..)| *path)
+        .collect();
+    if changed.is_empty() && !kept.is_empty() {
+        // Files came or went beside ones that stayed the same: that is a matter of formats.
+        return WeightsOutcome::new(Some(false), Vec::new());
+    }
+    let names: Vec<&str> = if changed.is_empty() {
+        after.keys().copied().collect()
+    } else {
+        changed
+    };
+    let detail = format!(
+        "{} changed ({}); the tensors were not compared, so a re-shard or cast cannot be told from new values",
+        count(names.len(), "weight file"),
+        list(&names)
+    );
+    WeightsOutcome::new(None, vec![Reason::new("weights", Bump::Minor, detail)])
+}
+
+/// Whether the weight files themselves differ, in name or in bytes.
+pub(super) fn differ(old: &Snapshot<'_>, new: &Snapshot<'_>) -> bool {
+    let (before, after) = (weight_files(old), weight_files(new));
+    before.len() != after.len()
+        || before.iter().any(|(path, file)| {
+            after
+                .get(path)
+                .is_none_or(|other| file.same_bytes(other) == Some(false))
+        })
+}
+
+/// The container formats of the weight files.
+pub(super) fn containers(snapshot: &Snapshot<'_>) -> BTreeSet<Format> {
+    let paths = snapshot.files.iter().map(|file| file.path.as_str());
+    paths.filter_map(weight_format).collect()
+}
+
+fn weight_files<'a>(snapshot: &'a Snapshot<'_>) -> BTreeMap<&'a str, &'a SnapshotFile> {
+    let files = snapshot.files.iter().map(|file| (file.path.as_str(), file));
+    files.filter(|(path, _)| weight_format(path).is_some()).collect()
+}

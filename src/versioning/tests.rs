@@ -1,0 +1,4 @@
+//! Kinds of change against bumps, and histories against versions.
+
+mod bumps;
+mod history;
