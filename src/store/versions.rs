@@ -37,6 +37,7 @@ impl History {
             .iter()
             .map(|revision| Snapshot {
                 revision: revision.revision.clone(),
+                name: self.name.clone(),
                 message: revision.message.clone(),
                 files: revision.files.clone(),
                 fingerprint: revision.fingerprint_id.and_then(|id| self.fingerprints.get(&id)),

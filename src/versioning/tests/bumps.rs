@@ -19,6 +19,8 @@ fn typed(dtype: Dtype, tensors: &[(&str, &[u64], &str)]) -> Fingerprint {
             value_digest: Some(format!("{shape:?} {value}")),
             stats: None,
             sketch: None,
+            invariants: None,
+            probe: None,
         })
         .collect();
     let mut digests: Vec<String> = tensors
