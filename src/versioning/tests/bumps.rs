@@ -1,5 +1,5 @@
 use super::super::*;
-use crate::fingerprint::{FINGERPRINT_VERSION, Fingerprint, Level, TensorFingerprint};
+use crate::fingerprint::{FINGERPRINT_VERSION, Fingerprint, Layout, Level, TensorFingerprint};
 use crate::weights::Dtype;
 use sha2::Digest;
 
@@ -33,6 +33,10 @@ fn typed(dtype: Dtype, tensors: &[(&str, &[u64], &str)]) -> Fingerprint {
         level: Level::Full,
         parameters: 0,
         bytes: 0,
+        layout: Layout {
+            container: "safetensors".to_owned(),
+            files: 1,
+        },
         model_digest: Some(hex::encode(digests.join(" "))),
         named_digest: None,
         architecture: String::new(),
@@ -125,7 +129,8 @@ fn what_no_longer_loads_is_major() {
 
 #[test]
 fn another_container_brings_its_own_names() {
-    let (a, b) = (fingerprint(&[BODY]), fingerprint(&[("blk.0.body", &[4, 4], "b")]));
+    let (mut a, b) = (fingerprint(&[BODY]), fingerprint(&[("blk.0.body", &[4, 4], "b")]));
+    a.layout.container = "bin".to_owned();
     let old = Snapshot {
         fingerprint: Some(&a),
         ..package(&[("pytorch_model.bin", "1")])

@@ -2,7 +2,7 @@
 
 use super::super::{count, list};
 use super::WeightsOutcome;
-use crate::versioning::changes::formats::{Format, weight_format};
+use crate::versioning::changes::formats::weight_format;
 use crate::versioning::{Bump, Reason, Snapshot, SnapshotFile};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -53,12 +53,6 @@ pub(super) fn differ(old: &Snapshot<'_>, new: &Snapshot<'_>) -> bool {
                 .get(path)
                 .is_none_or(|other| file.same_bytes(other) == Some(false))
         })
-}
-
-/// The container formats of the weight files.
-pub(super) fn containers(snapshot: &Snapshot<'_>) -> BTreeSet<Format> {
-    let paths = snapshot.files.iter().map(|file| file.path.as_str());
-    paths.filter_map(weight_format).collect()
 }
 
 fn weight_files<'a>(snapshot: &'a Snapshot<'_>) -> BTreeMap<&'a str, &'a SnapshotFile> {

@@ -7,7 +7,7 @@ mod align;
 mod files;
 
 use super::{count, list};
-use crate::fingerprint::TensorFingerprint;
+use crate::fingerprint::{Fingerprint, TensorFingerprint};
 use crate::versioning::{Bump, Reason, Snapshot};
 use align::{Aligned, align};
 
@@ -31,7 +31,7 @@ pub(in crate::versioning) fn compare(old: &Snapshot<'_>, new: &Snapshot<'_>) -> 
     };
     let aligned = align(before, after);
     let mut reasons = architecture_reasons(&aligned);
-    reasons.extend(rename_reasons(old, new, &aligned));
+    reasons.extend(rename_reasons(before, after, &aligned));
     match (&before.model_digest, &after.model_digest) {
         (Some(a), Some(b)) if a == b => same_values(old, new, &aligned, reasons),
         (Some(_), Some(_)) => changed_values(&aligned, reasons),
@@ -60,7 +60,7 @@ fn same_values(
 
 /// Loaders ask for tensors by name. A prefix is looked through by the usual loaders, and another container brings its own
 /// names; any other rename breaks whoever loads the file.
-fn rename_reasons(old: &Snapshot<'_>, new: &Snapshot<'_>, aligned: &Aligned<'_>) -> Vec<Reason> {
+fn rename_reasons(before: &Fingerprint, after: &Fingerprint, aligned: &Aligned<'_>) -> Vec<Reason> {
     if aligned.renamed.is_empty() && aligned.prefix.is_none() {
         return Vec::new();
     }
@@ -71,7 +71,7 @@ fn rename_reasons(old: &Snapshot<'_>, new: &Snapshot<'_>, aligned: &Aligned<'_>)
     let renamed = count(aligned.renamed.len(), "tensor");
     let (a, b) = aligned.renamed[0];
     let example = format!("{} → {}", a.name, b.name);
-    if files::containers(old) != files::containers(new) {
+    if before.layout.container != after.layout.container {
         let detail = format!("{renamed} renamed by another container, values the same: {example}");
         return vec![Reason::new("weights", Bump::Patch, detail)];
     }
@@ -192,12 +192,7 @@ fn relative_change<'a>(aligned: &Aligned<'a>, changed: &[&Pair<'a>]) -> Option<(
 }
 
 fn squared_distance(a: &TensorFingerprint, b: &TensorFingerprint) -> Option<f64> {
-    let (a, b) = (a.sketch.as_ref()?, b.sketch.as_ref()?);
-    if (a.rows, a.cols, a.cells.len()) != (b.rows, b.cols, b.cells.len()) {
-        return None;
-    }
-    let differences = a.cells.iter().zip(&b.cells).map(|(x, y)| f64::from(y - x));
-    Some(differences.map(|difference| difference.powi(2)).sum())
+    Some(b.sketch.as_ref()?.minus(a.sketch.as_ref()?).norm_squared())
 }
 
 fn percent(share: f64) -> String {
