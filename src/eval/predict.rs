@@ -175,6 +175,7 @@ impl ReadRevision {
     fn snapshot(&self) -> Snapshot<'_> {
         Snapshot {
             revision: self.id.clone(),
+            name: String::new(),
             message: self.message.clone(),
             files: self.files.clone(),
             fingerprint: self.fingerprint.as_ref().ok(),
@@ -185,8 +186,10 @@ impl ReadRevision {
 }
 
 fn segments(name: &str) -> Vec<(String, String)> {
-    let _ = name;
-    Vec::new()
+    let segments = crate::versioning::parse_name(name).segments.into_iter();
+    segments
+        .map(|segment| (segment.text, segment.kind.as_str().replace('-', "_")))
+        .collect()
 }
 
 /// Equal for models whose tensors have equal values, whatever their names, order and dtype.
