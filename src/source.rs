@@ -148,6 +148,23 @@ impl Source {
         })
     }
 
+    /// The weights of a revision whose file list is at hand; reads no texts.
+    pub fn of_weights(hub: Arc<dyn Hub>, name: &str, revision: &str, files: Vec<FileEntry>) -> Self {
+        let label = format!("{}:{name}@{revision}", hub.id());
+        let place = Place::Hub {
+            hub,
+            name: name.to_owned(),
+            revision: revision.to_owned(),
+        };
+        Self {
+            label,
+            files,
+            texts: BTreeMap::new(),
+            revision: None,
+            place,
+        }
+    }
+
     /// Reads the headers of its weight files where they are; values follow by Range. Call from a blocking thread: hub reads wait
     /// for the network.
     pub fn checkpoint(&self) -> anyhow::Result<Checkpoint> {

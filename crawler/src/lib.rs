@@ -41,6 +41,10 @@ pub trait Hub: Send + Sync {
     fn id(&self) -> &'static str;
     /// Where its packages come from: the base URL, or the folder's path. Stored as [`Package::endpoint`].
     fn endpoint(&self) -> String;
+    /// True when its files are on this machine, so that reading them where they are beats a copy.
+    fn is_local(&self) -> bool {
+        false
+    }
     /// One page of package names (`owner/name`); `cursor` is `None` for the first page, else the last answer's `next`.
     async fn list(&self, filter: &ListFilter, cursor: Option<&str>) -> Result<Page, HubError>;
     /// One package at its newest revision.

@@ -1,1 +1,15 @@
+//! The pipeline: from a hub's listing to conclusions in the store.
 //!
+//! Enters: a hub and what to take from it. Leaves: stored packages, fingerprints, versions, lineage, and a [`CrawlReport`].
+//! Each step reads what it needs from the hub or the store, hands values to a pure module, and stores what comes back. A step can be
+//! cut off anywhere and run again: the store says what is still due.
+
+mod conclude;
+mod crawl;
+mod fingerprint;
+mod ingest;
+mod progress;
+
+pub use conclude::{conclude_lineage, conclude_versions};
+pub use crawl::{CrawlOptions, CrawlReport, crawl};
+pub use progress::{Progress, Silent};

@@ -178,6 +178,10 @@ impl Hub for DirHub {
         self.root.display().to_string()
     }
 
+    fn is_local(&self) -> bool {
+        true
+    }
+
     async fn list(&self, filter: &ListFilter, cursor: Option<&str>) -> Result<Page, HubError> {
         let names = self.blocking(Self::names).await?;
         Ok(disk::page_of(names, filter, cursor, PAGE_NAMES))
