@@ -6,6 +6,7 @@
 
 mod bytes;
 mod local;
+pub mod observation;
 
 use crate::versioning::SnapshotFile;
 use crate::weights::{Checkpoint, WeightFile, select_weight_files};
@@ -193,6 +194,22 @@ impl Source {
             });
         }
         self.open_checkpoint(files)
+    }
+
+    /// The folder its files are in; `None` for a package of a hub.
+    pub fn folder(&self) -> Option<&Path> {
+        match &self.place {
+            Place::Local(folder) => Some(folder),
+            Place::Hub { .. } => None,
+        }
+    }
+
+    /// `owner/name` of a package of a hub; `None` for a path.
+    pub fn package(&self) -> Option<&str> {
+        match &self.place {
+            Place::Local(_) => None,
+            Place::Hub { name, .. } => Some(name),
+        }
     }
 
     /// True when it holds weights that heirloom reads.

@@ -50,6 +50,16 @@ pub struct Revision {
     pub tags: Vec<String>,
 }
 
+impl Revision {
+    /// Title and message as one text, the way the author wrote it.
+    pub fn full_message(&self) -> String {
+        match self.message.trim() {
+            "" => self.title.clone(),
+            message => format!("{}\n\n{message}", self.title),
+        }
+    }
+}
+
 /// A file of a package at a revision.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileEntry {

@@ -161,8 +161,8 @@ async fn read_revision(hub: Arc<dyn Hub>, name: &str, revision: Revision) -> any
     let (files, texts) = (files.collect(), source.texts.clone());
     let fingerprint = tokio::task::spawn_blocking(move || fingerprint_of(&source)).await?;
     Ok(ReadRevision {
+        message: revision.full_message(),
         id: revision.id,
-        message: revision.message,
         tags: revision.tags,
         files,
         texts,

@@ -1,11 +1,152 @@
-//! `heirloom versions`: not written yet.
+//! `heirloom versions`: the versions of a model's revisions, newest first.
 
-use super::Global;
+use super::{Global, print_json, print_text};
+use crate::source::observation::Observation;
+use crate::source::{Reference, Source};
+use crate::versioning::{AssignedVersion, Reason, Snapshot, assign_versions};
+use anyhow::{Context, bail};
+use heirloom_crawler::{Hub, Revision};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "Examples:
+  heirloom versions ./hub/owner/name          a package folder, with its .revisions
+  heirloom versions hf:owner/name --direct    read every revision from the hub, without the database")]
+pub struct Args {
+    /// A package folder (owner/name, earlier revisions under .revisions), or hf:owner/name.
+    #[arg(value_name = "REF")]
+    reference: String,
+    /// Read every revision of a hub package now, instead of what was crawled.
+    #[arg(long)]
+    direct: bool,
+}
 
-pub async fn run(_args: Args, _global: &Global) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not written yet")
+/// One revision, as `--json` prints it.
+#[derive(Serialize)]
+struct Line {
+    revision: String,
+    date: Option<String>,
+    title: String,
+    tags: Vec<String>,
+    version: String,
+    declared: Option<String>,
+    bump: Option<String>,
+    silent: bool,
+    weights_changed: Option<bool>,
+    reasons: Vec<Reason>,
+    failure: Option<String>,
+}
+
+pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
+    let lines = match args.reference.parse()? {
+        Reference::Path(path) => {
+            let (hub, name) = folder_hub(&path)?;
+            read(hub, &name, global).await?
+        }
+        Reference::Hub { hub, name, .. } if args.direct => {
+            read(heirloom_crawler::open(&hub, None)?, &name, global).await?
+        }
+        Reference::Hub { hub, name, .. } => {
+            bail!("{hub}:{name} is not read from the database yet; use --direct")
+        }
+    };
+    if global.json {
+        print_json(&lines)?;
+    } else {
+        print_text(&table(&lines))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A folder `DIR/owner/name` is the package `owner/name` of the hub `DIR`.
+fn folder_hub(path: &Path) -> anyhow::Result<(Arc<dyn Hub>, String)> {
+    let folder = path
+        .canonicalize()
+        .with_context(|| format!("cannot open {}", path.display()))?;
+    let part = |path: &Path| Some(path.file_name()?.to_str()?.to_owned());
+    let owner = folder.parent();
+    let (Some(name), Some(owner_name), Some(root)) =
+        (part(&folder), owner.and_then(part), owner.and_then(Path::parent))
+    else {
+        bail!("{} is not a package folder owner/name", path.display());
+    };
+    let hub = heirloom_crawler::open("dir", Some(&root.to_string_lossy()))?;
+    Ok((hub, format!("{owner_name}/{name}")))
+}
+
+async fn read(hub: Arc<dyn Hub>, name: &str, global: &Global) -> anyhow::Result<Vec<Line>> {
+    let mut revisions = hub.revisions(name).await?;
+    revisions.reverse();
+    let bar = progress(revisions.len(), global);
+    let mut observed = Vec::with_capacity(revisions.len());
+    for revision in &revisions {
+        let source = Source::open_on(hub.clone(), name, Some(&revision.id)).await?;
+        observed.push(Observation::read(source, |_| {}).await?);
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let history: Vec<Snapshot<'_>> = observed.iter().map(Observation::snapshot).collect();
+    let versions = assign_versions(name, &history);
+    let mut lines: Vec<Line> = revisions
+        .into_iter()
+        .zip(versions)
+        .zip(&observed)
+        .map(|((revision, version), observation)| line(revision, version, observation.failure.clone()))
+        .collect();
+    lines.reverse();
+    Ok(lines)
+}
+
+fn progress(revisions: usize, global: &Global) -> ProgressBar {
+    if global.quiet {
+        return ProgressBar::hidden();
+    }
+    let style = ProgressStyle::with_template("reading {bar:30} {pos}/{len} revisions, {eta} left");
+    ProgressBar::new(revisions as u64).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn line(revision: Revision, assigned: AssignedVersion, failure: Option<String>) -> Line {
+    let decision = assigned.decision;
+    Line {
+        revision: revision.id,
+        date: revision.date.map(|date| date.date().to_string()),
+        title: revision.title,
+        tags: revision.tags,
+        version: assigned.version.to_string(),
+        declared: assigned.declared,
+        bump: decision.as_ref().map(|decision| decision.bump.to_string()),
+        silent: decision.as_ref().is_some_and(|decision| decision.silent),
+        weights_changed: decision.as_ref().and_then(|decision| decision.weights_changed),
+        reasons: decision.map(|decision| decision.reasons).unwrap_or_default(),
+        failure,
+    }
+}
+
+/// Version, declared version, bump, date, revision and title; reasons below.
+fn table(lines: &[Line]) -> String {
+    let mut text = String::new();
+    for line in lines {
+        let or_dash = |text: &Option<String>| text.clone().unwrap_or_else(|| "-".to_owned());
+        let silent = if line.silent { "  SILENT" } else { "" };
+        text += &format!(
+            "{:<22} declared {:<9} {:<5} {} {:.10} {}{silent}\n",
+            line.version,
+            or_dash(&line.declared),
+            line.bump.as_deref().unwrap_or("first"),
+            or_dash(&line.date),
+            line.revision,
+            line.title,
+        );
+        for reason in &line.reasons {
+            text += &format!("    {:<5} {}: {}\n", reason.bump, reason.kind, reason.detail);
+        }
+        if let Some(failure) = &line.failure {
+            text += &format!("    unreadable: {failure}\n");
+        }
+    }
+    text
 }

@@ -75,6 +75,11 @@ fn first_prerelease(word: Option<&str>) -> Prerelease {
     Prerelease::new(&text).unwrap_or(Prerelease::EMPTY)
 }
 
+/// The lowest version that a step of this size leads to.
+pub fn next_version(last: &Version, bump: Bump) -> Version {
+    raise(last, bump, None)
+}
+
 /// The next version. Below 1.0.0 the second number carries breaking changes and the third all others, as Cargo reads
 /// `^0.1`, so that a requirement never admits a breaking change.
 fn raise(last: &Version, bump: Bump, prerelease: Option<&str>) -> Version {

@@ -19,6 +19,6 @@ mod tests;
 pub use changelog::changelog;
 pub use decision::{Bump, BumpDecision, Reason, decide_bump};
 pub use declared::{declared_version, is_prerelease};
-pub use history::{AssignedVersion, assign_versions};
+pub use history::{AssignedVersion, assign_versions, next_version};
 pub use name::{Kind, Name, Segment, parse_name};
 pub use snapshot::{Snapshot, SnapshotFile};

@@ -92,6 +92,15 @@ fn classify(words: &[&str], at: usize, previous: Option<&Piece>) -> Piece {
     if shape::is_quantization(word) {
         return one(Kind::VariantType);
     }
+    // "L2-13B" is Llama 2, as people write it; "L12-H768" are layers.
+    let before_size = || {
+        words
+            .get(at + 1)
+            .is_some_and(|next| next.ends_with('b') && shape::is_size(next))
+    };
+    if matches!(word, "l1" | "l2" | "l3") && before_size() {
+        return one(Kind::Ambiguous);
+    }
     if shape::is_size(word) {
         return one(Kind::Size);
     }
@@ -214,16 +223,14 @@ fn joins(last: &Piece, next: &Piece, words: &[&str]) -> bool {
     }
 }
 
-/// A describing word beside an identifier is part of it; trailing "hf" or "model" says nothing of its own.
+/// A describing word beside an identifier is part of it.
 fn absorb_descriptions(pieces: &mut Vec<Piece>) {
     let mut merged: Vec<Piece> = Vec::with_capacity(pieces.len());
     for piece in pieces.drain(..) {
         match merged.last_mut() {
             Some(last)
-                if matches!(
-                    (last.kind, piece.kind),
-                    (Kind::Identifier, Kind::Description) | (Kind::Identifier, Kind::Identifier)
-                ) =>
+                if last.kind == Kind::Identifier
+                    && matches!(piece.kind, Kind::Description | Kind::Identifier) =>
             {
                 last.tokens.end = piece.tokens.end;
             }
