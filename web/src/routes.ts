@@ -1,0 +1,37 @@
+// Which page an address names.
+
+import type { ModelTab } from "./format/reference";
+
+export type Route =
+  | { page: "overview" }
+  | { page: "models" }
+  | { page: "model"; reference: string; tab: ModelTab }
+  | { page: "diff" }
+  | { page: "crawls" }
+  | { page: "missing"; path: string };
+
+const TABS: readonly string[] = ["versions", "family", "tensors", "card"];
+
+export function matchRoute(pathname: string): Route {
+  const parts = pathname
+    .split("/")
+    .filter((part) => part !== "")
+    .map(decode);
+  const [first, hub, owner, name, tab] = parts;
+  if (parts.length === 0) return { page: "overview" };
+  if (parts.length === 1 && (first === "models" || first === "diff" || first === "crawls"))
+    return { page: first };
+  const isTab = tab === undefined || TABS.includes(tab);
+  if (first === "models" && hub && owner && name && isTab && parts.length <= 5) {
+    return { page: "model", reference: `${hub}:${owner}/${name}`, tab: (tab ?? "summary") as ModelTab };
+  }
+  return { page: "missing", path: pathname };
+}
+
+function decode(part: string): string {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return part;
+  }
+}
