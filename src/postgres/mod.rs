@@ -1,1 +1,52 @@
+//! The private Postgres cluster: found, initialised, started, shared and stopped by Heirloom itself.
 //!
+//! Enters: a data folder. Leaves: the URL of a running server on a private Unix socket. Installs nothing and knows no SQL.
+//!
+//! The rule for sharing one cluster between processes: whoever comes first starts it, the others attach, and the last one out
+//! stops it. Each holds a shared lock while it uses the cluster; the kernel drops the lock of a process that was killed, so a
+//! server whose users all died is found running by the next, which attaches and stops it in turn.
+
+mod account;
+mod binaries;
+mod cluster;
+mod error;
+mod lock;
+
+pub use cluster::{Cluster, Durability};
+pub use error::PostgresError;
+
+use crate::store::Store;
+use std::path::Path;
+
+/// An open database: the private cluster's, or that of DATABASE_URL.
+#[derive(Debug)]
+pub struct Database {
+    pub store: Store,
+    pub url: String,
+    cluster: Option<Cluster>,
+}
+
+/// Opens `database_url`, or the private cluster in `data_dir` where there is none, and brings the schema up to date.
+pub async fn open(data_dir: &Path, database_url: Option<&str>) -> anyhow::Result<Database> {
+    let (url, cluster) = match database_url {
+        Some(url) => (url.to_owned(), None),
+        None => {
+            let cluster = Cluster::start(data_dir, Durability::Safe).await?;
+            (cluster.url(), Some(cluster))
+        }
+    };
+    let store = Store::connect(&url).await?;
+    store.migrate().await?;
+    Ok(Database { store, url, cluster })
+}
+
+impl Database {
+    /// Closes the connections, and stops the private cluster if no other process uses it.
+    pub async fn close(self) -> Result<(), PostgresError> {
+        self.store.close().await;
+        match self.cluster {
+            Some(cluster) => cluster.stop().await,
+            None => Ok(()),
+        }
+    }
+}
