@@ -1,11 +1,144 @@
-//! `heirloom crawl`: not written yet.
+//! `heirloom crawl HUB`: crawls in this process, draws its progress, prints a report.
 
-use super::Global;
+use super::{Global, print_json, print_text};
+use crate::fingerprint::Level;
+use crate::jobs::{CrawlOptions, CrawlReport, Progress, Silent, crawl};
+use crate::postgres;
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
+use std::fmt::Write;
+use std::io::IsTerminal;
 use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+const EXAMPLES: &str = "\
+Examples:
+  heirloom crawl hf --author HuggingFaceTB --limit 20   an organisation, from the hub HF_ENDPOINT names
+  heirloom crawl dir models/                            a folder of packages (OWNER/NAME/files)
+  heirloom crawl cache                                  your Hugging Face cache
+  heirloom crawl hf --level metadata                    names, history, shapes; no weights are downloaded
+
+A crawl that was cut off goes on where it was when the same command is given again. Packages that fail are listed and do not stop the
+others; the exit code is 1 only when the hub or the database failed.";
 
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = EXAMPLES)]
+pub struct Args {
+    /// hf, dir or cache.
+    hub: String,
+    /// The folder, for dir and cache.
+    folder: Option<String>,
+    /// Address of the hub; HF_ENDPOINT or the public one by default.
+    #[arg(long, value_name = "URL", conflicts_with = "folder")]
+    endpoint: Option<String>,
+    /// Only packages of this owner.
+    #[arg(long)]
+    author: Option<String>,
+    /// Only packages whose name contains this.
+    #[arg(long)]
+    search: Option<String>,
+    /// At most this many packages.
+    #[arg(long, value_name = "N")]
+    limit: Option<u64>,
+    /// metadata reads headers only; full reads every byte of the weights.
+    #[arg(long, value_enum, default_value_t = CrawlLevel::Full)]
+    level: CrawlLevel,
+}
 
-pub async fn run(_args: Args, _global: &Global) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not written yet")
+#[derive(Debug, Clone, Copy, clap::ValueEnum)]
+enum CrawlLevel {
+    Metadata,
+    Full,
+}
+
+pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
+    let hub = heirloom_crawler::open(&args.hub, args.folder.as_deref().or(args.endpoint.as_deref()))?;
+    let database = postgres::open(&global.data_dir, global.database_url.as_deref()).await?;
+    let options = CrawlOptions {
+        author: args.author,
+        search: args.search,
+        limit: args.limit,
+        level: match args.level {
+            CrawlLevel::Metadata => Level::Metadata,
+            CrawlLevel::Full => Level::Full,
+        },
+        scratch: global.data_dir.join("downloads"),
+    };
+    let progress: Arc<dyn Progress> = match std::io::stderr().is_terminal() && !global.quiet {
+        true => Arc::new(Bar::new()),
+        false => Arc::new(Silent),
+    };
+    let started = Instant::now();
+    let outcome = tokio::select! {
+        outcome = crawl(&database.store, hub, &options, progress) => outcome,
+        // What was stored stays; the same command goes on from there.
+        _ = tokio::signal::ctrl_c() => Err(anyhow::anyhow!("interrupted; the same command goes on where this one was")),
+    };
+    database.close().await?;
+    let report = outcome?;
+    match global.json {
+        true => print_json(&report)?,
+        false => print_text(&describe(&report, started.elapsed()))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn describe(report: &CrawlReport, took: Duration) -> String {
+    let mut text = String::new();
+    let resumed = if report.resumed { " (resumed)" } else { "" };
+    let _ = writeln!(
+        text,
+        "{} packages from {} {} in {:.1} s{resumed}: {} unchanged, {} new revisions, {} fingerprints, {} failures",
+        report.packages,
+        report.hub,
+        report.endpoint,
+        took.as_secs_f64(),
+        report.unchanged,
+        report.new_revisions,
+        report.fingerprints,
+        report.failures.len()
+    );
+    for failure in &report.failures {
+        let _ = writeln!(text, "  {}: {}", failure.package, failure.reason);
+    }
+    text
+}
+
+/// A bar over packages, with the bytes of weights read so far.
+struct Bar {
+    bar: ProgressBar,
+    bytes: std::sync::atomic::AtomicU64,
+}
+
+impl Bar {
+    fn new() -> Self {
+        let bar = ProgressBar::new(0);
+        let template =
+            "{spinner} {pos}/{len} packages [{bar:30}] {per_sec}, {eta} left, {prefix} read  {wide_msg}";
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("=> "));
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self { bar, bytes: 0.into() }
+    }
+}
+
+impl Progress for Bar {
+    fn listed(&self, count: u64) {
+        self.bar.inc_length(count);
+    }
+
+    fn package_done(&self, name: &str) {
+        self.bar.inc(1);
+        self.bar.set_message(name.to_owned());
+    }
+
+    fn read(&self, bytes: u64) {
+        let total = self.bytes.fetch_add(bytes, std::sync::atomic::Ordering::Relaxed) + bytes;
+        self.bar.set_prefix(HumanBytes(total).to_string());
+    }
+
+    fn inferring(&self) {
+        self.bar.set_message("inferring lineage");
+    }
 }

@@ -76,6 +76,26 @@ impl Store {
         .await?)
     }
 
+    /// Packages that may be related to weights that are not stored: same architecture signature, or a shared tensor.
+    pub async fn packages_like(&self, fingerprint: &Fingerprint) -> Result<Vec<i64>> {
+        let digests: Vec<Vec<u8>> = fingerprint
+            .tensors
+            .iter()
+            .filter_map(|tensor| hex::decode(tensor.digest.as_ref()?).ok())
+            .collect();
+        Ok(sqlx::query_scalar!(
+            r#"SELECT p.id AS "id!" FROM packages p JOIN fingerprints f ON f.id = p.fingerprint_id WHERE f.architecture = $1
+               UNION SELECT p.id FROM unnest($2::bytea[]) AS mine (digest)
+                   JOIN LATERAL (SELECT o.fingerprint_id FROM tensors o WHERE o.digest = mine.digest LIMIT $3) other ON true
+                   JOIN packages p USING (fingerprint_id)"#,
+            fingerprint.architecture,
+            &digests,
+            i64::from(MAX_TENSOR_HOLDERS)
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
     /// Those of `ids` that have a full fingerprint, with what lineage needs of them, by id.
     pub async fn family_members(&self, ids: &[i64]) -> Result<Vec<FamilyMember>> {
         let rows = sqlx::query!(
