@@ -57,7 +57,7 @@ fn derivation_phrase(edge: &Derivation<'_>) -> String {
     }
 }
 
-fn relation_noun(relation: Relation) -> &'static str {
+pub(super) fn relation_noun(relation: Relation) -> &'static str {
     match relation {
         Relation::Duplicate => "Duplicate",
         Relation::Finetune => "Fine-tune",
@@ -73,7 +73,7 @@ fn relation_noun(relation: Relation) -> &'static str {
 }
 
 /// A technique id in words; ids that are words already stay.
-fn technique_words(technique: &str) -> &str {
+pub(super) fn technique_words(technique: &str) -> &str {
     match technique {
         "copy" => "byte copy",
         "reshard" => "other shards",

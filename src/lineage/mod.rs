@@ -3,7 +3,25 @@
 //! Enters: fingerprints of a family's members (with dates and declared bases where known). Leaves: [`Edge`]s, each with its
 //! evidence in numbers. Reads no weights, knows no SQL.
 
+mod align;
+mod arborescence;
+mod candidates;
+mod cells;
+mod decide;
+mod direction;
+mod evidence;
+mod family;
+mod grid;
 pub mod identity;
+mod merge;
+mod merges;
+mod pair;
+mod spectrum;
+mod verdict;
+
+pub use family::infer_edges;
+pub use pair::compare_pair;
+pub use verdict::verdict;
 
 use crate::fingerprint::Fingerprint;
 use serde::{Deserialize, Serialize};
@@ -80,18 +98,6 @@ pub struct Edge {
     pub evidence: Vec<Feature>,
 }
 
-/// Infers the edges of one family at once: at most one edge per child, no cycles, no edge rather than a wrong one.
-pub fn infer_edges(members: &[Member<'_>]) -> Vec<Edge> {
-    let _ = members;
-    unimplemented!()
-}
-
-/// Compares one pair without deciding direction over a family: `parent` is taken as the parent.
-pub fn compare_pair(parent: &Fingerprint, child: &Fingerprint) -> PairOutcome {
-    let _ = (parent, child);
-    unimplemented!()
-}
-
 /// What a pair looks like: relation, technique and the numbers behind them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct PairOutcome {
@@ -102,11 +108,4 @@ pub struct PairOutcome {
     pub confidence: f64,
     pub explanation: String,
     pub evidence: Vec<Feature>,
-}
-
-/// Judges a child's declared bases against its inferred edge. `declared_known` are declared ids with a full fingerprint;
-/// `declared_unknown` counts declared names that are not in the database.
-pub fn verdict(edge: Option<&Edge>, declared_known: &[i64], declared_unknown: usize) -> Option<Verdict> {
-    let _ = (edge, declared_known, declared_unknown);
-    unimplemented!()
 }

@@ -1,0 +1,117 @@
+//! Which pairs of a family deserve a full comparison.
+//!
+//! Enters: fingerprints and their groups. Leaves: pairs. Within a group the nearest by whole-model distance; across groups, models
+//! that share tensors or many shapes. A family of a thousand costs thousands of comparisons, not a million.
+
+use super::cells::{Group, squared_distance, squared_norm};
+use crate::fingerprint::{Fingerprint, View};
+use rayon::prelude::*;
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+/// Nearest relatives compared in full.
+const NEAREST: usize = 8;
+/// Squared distance over mean squared norm from which two models are no relatives: it is 2 for independent ones.
+const RELATED: f64 = 1.7;
+/// Share of the smaller model's matrix elements whose shapes both have, for groups to be compared.
+const SHAPE_OVERLAP: f64 = 0.25;
+/// Comparisons across two groups, for each member of the one.
+const ACROSS: usize = 64;
+
+/// Pairs (lower place first), and for each member its relatives within its group, nearest first.
+pub(super) struct Candidates {
+    pub pairs: Vec<(usize, usize)>,
+    pub nearest: HashMap<usize, Vec<usize>>,
+}
+
+pub(super) fn candidates(fingerprints: &[&Fingerprint], groups: &[Group]) -> Candidates {
+    let mut pairs: BTreeSet<(usize, usize)> = BTreeSet::new();
+    let mut nearest = HashMap::new();
+    for group in groups {
+        for (member, relatives) in within(group) {
+            let near = relatives.iter().take(NEAREST);
+            pairs.extend(near.map(|relative| (member.min(*relative), member.max(*relative))));
+            nearest.insert(member, relatives);
+        }
+    }
+    for (index, a) in groups.iter().enumerate() {
+        for b in &groups[index + 1..] {
+            if overlap(fingerprints[a.members[0]], fingerprints[b.members[0]]) {
+                pairs.extend(across(a, b));
+            }
+        }
+    }
+    Candidates {
+        pairs: pairs.into_iter().collect(),
+        nearest,
+    }
+}
+
+fn within(group: &Group) -> Vec<(usize, Vec<usize>)> {
+    let norms: Vec<f64> = group.cells.iter().map(|cells| squared_norm(cells)).collect();
+    (0..group.members.len())
+        .into_par_iter()
+        .map(|member| {
+            let mut relatives: Vec<(f64, usize)> = (0..group.members.len())
+                .filter(|other| *other != member)
+                .map(|other| (squared_distance(&group.cells[member], &group.cells[other]), other))
+                .filter(|(distance, other)| *distance < RELATED * 0.5 * (norms[member] + norms[*other]))
+                .collect();
+            relatives.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+            relatives.truncate(2 * NEAREST);
+            let places = relatives
+                .into_iter()
+                .map(|(_, other)| group.members[other])
+                .collect();
+            (group.members[member], places)
+        })
+        .collect()
+}
+
+fn across(a: &Group, b: &Group) -> impl Iterator<Item = (usize, usize)> {
+    a.members.iter().flat_map(|first| {
+        b.members
+            .iter()
+            .take(ACROSS)
+            .map(move |second| (*first.min(second), *first.max(second)))
+    })
+}
+
+/// Whether two architectures have enough in common: a tensor's very values, or many shapes, or names.
+fn overlap(a: &Fingerprint, b: &Fingerprint) -> bool {
+    let digests: HashSet<&str> = matrices(a)
+        .filter_map(|(tensor, _)| tensor.value_digest.as_deref())
+        .collect();
+    if matrices(b).any(|(tensor, _)| {
+        tensor
+            .value_digest
+            .as_deref()
+            .is_some_and(|digest| digests.contains(digest))
+    }) {
+        return true;
+    }
+    let mut shapes: HashMap<&[u64], i64> = HashMap::new();
+    for (tensor, _) in matrices(a) {
+        *shapes.entry(&tensor.shape).or_default() += 1;
+    }
+    let mut shared = 0;
+    for (tensor, elements) in matrices(b) {
+        if let Some(count) = shapes
+            .get_mut(tensor.shape.as_slice())
+            .filter(|count| **count > 0)
+        {
+            *count -= 1;
+            shared += elements;
+        }
+    }
+    let total = |fingerprint| matrices(fingerprint).map(|(_, elements)| elements).sum::<u64>();
+    shared > 0 && shared as f64 >= SHAPE_OVERLAP * total(a).min(total(b)) as f64
+}
+
+fn matrices(
+    fingerprint: &Fingerprint,
+) -> impl Iterator<Item = (&crate::fingerprint::TensorFingerprint, u64)> {
+    fingerprint.tensors.iter().filter_map(|tensor| {
+        let view = View::of(&tensor.shape);
+        (!view.is_vector()).then(|| (tensor, view.elements()))
+    })
+}

@@ -1,0 +1,430 @@
+//! Fine-tuned: the shapes stay and values move. Which values, and in what shape, says how it was trained.
+
+use super::super::Relation;
+use super::super::align::split_layer;
+use super::super::evidence::{Evidence, TensorEvidence, common_rows, share};
+use super::super::spectrum::Spectrum;
+use super::Decision;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Share of the judged matrices whose delta must end in a gap, for a merged low-rank adapter.
+const LOW_RANK_SHARE: f64 = 0.7;
+/// Most of a matrix's elements that a sparse delta touches.
+const SPARSE_SHARE: f64 = 0.6;
+/// Share of elements that a tampered tensor, or an edited neuron, touches at most.
+const LOCAL_SHARE: f64 = 0.1;
+
+/// The changed tensors, each with its spectrum where it is a matrix.
+struct Changed<'e, 'a> {
+    evidence: &'e Evidence<'a>,
+    all: Vec<&'e TensorEvidence<'a>>,
+    matrices: Vec<(&'e TensorEvidence<'a>, Spectrum)>,
+}
+
+pub(super) fn recognise(evidence: &Evidence<'_>) -> Option<Decision> {
+    let all: Vec<_> = evidence.changed().collect();
+    let matrices = all
+        .iter()
+        .filter(|tensor| tensor.is_matrix())
+        .filter_map(|tensor| {
+            let (parent, child) = (
+                tensor.pair.parent.sketch.as_ref()?,
+                tensor.pair.child.sketch.as_ref()?,
+            );
+            Some((*tensor, Spectrum::of(parent, child)))
+        })
+        .collect();
+    let changed = Changed {
+        evidence,
+        all,
+        matrices,
+    };
+    let rules: [fn(&Changed<'_, '_>) -> Option<Decision>; 8] = [
+        new_head,
+        bias,
+        head,
+        tampered,
+        neuron_edit,
+        lora,
+        scale_shift,
+        sparse,
+    ];
+    let decision = rules
+        .iter()
+        .find_map(|rule| rule(&changed))
+        .or_else(|| some_layers(&changed));
+    Some(decision.unwrap_or_else(|| full(&changed)))
+}
+
+fn finetune(technique: &'static str, confidence: f64, because: String) -> Decision {
+    Decision::new(Relation::Finetune, technique, confidence, because)
+}
+
+impl Changed<'_, '_> {
+    /// Estimated share of the elements of a matrix that changed.
+    fn changed_share(tensor: &TensorEvidence<'_>, spectrum: &Spectrum) -> f64 {
+        let probed = 1.0 - share(tensor.elements.unchanged, tensor.elements.compared);
+        let cells = (spectrum.touched_rows.1 * spectrum.touched_cols.1) as f64;
+        let load = (tensor.view.elements() as f64 / cells).max(1.0);
+        // a cell stays exactly zero when none of the elements that fall in it changed
+        let from_cells = if spectrum.zero_cells > 0.0 {
+            1.0 - spectrum.zero_cells.powf(1.0 / load)
+        } else {
+            1.0
+        };
+        if spectrum.zero_cells > 0.02 {
+            from_cells
+        } else {
+            probed
+        }
+    }
+
+    fn unmatched(&self) -> usize {
+        self.evidence.alignment.child_only.len()
+            + self.evidence.reshaped.len()
+            + self.evidence.alignment.parent_only.len()
+    }
+}
+
+const HEAD_WORDS: [&str; 9] = [
+    "head",
+    "classifier",
+    "score",
+    "logits",
+    "final",
+    "lm_head",
+    "fc_out",
+    "output_layer",
+    "prediction",
+];
+
+fn is_head(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let bare = name.trim_end_matches(".weight").trim_end_matches(".bias");
+    HEAD_WORDS.iter().any(|word| name.contains(word)) && !name.contains("attention") && !name.contains("norm")
+        || matches!(
+            bare,
+            "fc" | "out" | "output" | "linear" | "proj_out" | "model.fc" | "dense_out"
+        )
+}
+
+/// Another head on the same body.
+fn new_head(changed: &Changed<'_, '_>) -> Option<Decision> {
+    let alignment = &changed.evidence.alignment;
+    let names = alignment.child_only.iter().map(|tensor| tensor.name.as_str());
+    let names: Vec<&str> = names
+        .chain(
+            changed
+                .evidence
+                .reshaped
+                .iter()
+                .map(|pair| pair.child.name.as_str()),
+        )
+        .collect();
+    let only_heads = changed.all.iter().all(|tensor| is_head(&tensor.pair.child.name));
+    if names.is_empty() || names.len() > 4 || !only_heads {
+        return None;
+    }
+    let because = format!("The body is unchanged, and {} takes another shape.", names[0]);
+    Some(finetune("head", 0.9, because))
+}
+
+/// Only biases moved (BitFit).
+fn bias(changed: &Changed<'_, '_>) -> Option<Decision> {
+    let vectors_only = changed.matrices.is_empty() && changed.all.iter().all(|tensor| !tensor.is_matrix());
+    if !vectors_only || changed.all.len() < 2 || changed.unmatched() > 0 {
+        return None;
+    }
+    let scales = changed.all.iter().filter(|tensor| is_scale(tensor)).count();
+    let vectors = changed.all.len();
+    if scales == 0 {
+        return Some(finetune(
+            "bias",
+            0.95,
+            format!("Of all tensors only {vectors} biases changed."),
+        ));
+    }
+    let because = format!(
+        "Only vectors changed: {scales} scales and {} shifts.",
+        vectors - scales
+    );
+    Some(finetune("scale-shift", 0.8, because))
+}
+
+/// A vector that multiplies: normalisation weights scatter around one.
+fn is_scale(tensor: &TensorEvidence<'_>) -> bool {
+    let name = &tensor.pair.child.name;
+    let near_one = tensor
+        .pair
+        .parent
+        .stats
+        .as_ref()
+        .is_some_and(|stats| stats.mean > 0.3 && stats.std < stats.mean);
+    !name.ends_with("bias") && near_one
+}
+
+fn head(changed: &Changed<'_, '_>) -> Option<Decision> {
+    let heads = changed
+        .all
+        .iter()
+        .filter(|tensor| is_head(&tensor.pair.child.name))
+        .count();
+    if heads == 0 || heads < changed.all.len() || is_local(changed) {
+        return None;
+    }
+    Some(finetune(
+        "head",
+        0.93,
+        format!("Only the head changed: {heads} tensors, the others are identical."),
+    ))
+}
+
+/// The one changed matrix is touched in a few elements.
+fn is_local(changed: &Changed<'_, '_>) -> bool {
+    matches!(changed.matrices.as_slice(), [(tensor, spectrum)]
+        if changed.all.len() == 1 && Changed::changed_share(tensor, spectrum) < LOCAL_SHARE)
+}
+
+fn tampered(changed: &Changed<'_, '_>) -> Option<Decision> {
+    let [tensor] = changed.all.as_slice() else {
+        return None;
+    };
+    if changed.unmatched() > 0 || changed.evidence.tensors.len() < 4 {
+        return None;
+    }
+    let name = &tensor.pair.child.name;
+    Some(
+        finetune(
+            "tampered",
+            0.85,
+            format!("A single tensor changed, {name}; all others are identical."),
+        )
+        .with("tensor", name.as_str()),
+    )
+}
+
+/// A few rows or columns of few matrices.
+fn neuron_edit(changed: &Changed<'_, '_>) -> Option<Decision> {
+    let few_lines = |(touched, all): (usize, usize)| all >= 8 && touched * 4 <= all;
+    let edited = changed
+        .matrices
+        .iter()
+        .filter(|(_, spectrum)| few_lines(spectrum.touched_rows) || few_lines(spectrum.touched_cols));
+    if changed.matrices.is_empty() || edited.count() < changed.matrices.len() {
+        return None;
+    }
+    let because = format!(
+        "In each of {} changed matrices only a few rows or columns moved.",
+        changed.matrices.len()
+    );
+    Some(finetune("neuron-edit", 0.85, because))
+}
+
+/// A low-rank adapter merged into the weights.
+fn lora(changed: &Changed<'_, '_>) -> Option<Decision> {
+    let judged: Vec<(&TensorEvidence<'_>, Option<usize>, usize)> = changed
+        .matrices
+        .iter()
+        .filter(|(tensor, spectrum)| spectrum.size() >= 4 && tensor.view.rows.min(tensor.view.cols) >= 6)
+        .map(|(tensor, spectrum)| (*tensor, spectrum.rank(), spectrum.size()))
+        .collect();
+    let ranks: Vec<usize> = judged.iter().filter_map(|(_, rank, _)| *rank).collect();
+    let rank = most_common(&ranks)?;
+    // a sketch no larger than the rank cannot show it
+    let able: Vec<_> = judged.iter().filter(|(_, _, size)| *size > rank).collect();
+    let low = able
+        .iter()
+        .filter(|(tensor, found, _)| {
+            found.is_some_and(|found| (found as u64) * 4 <= tensor.view.rows.min(tensor.view.cols) * 3)
+        })
+        .count();
+    if low as f64 <= LOW_RANK_SHARE * able.len() as f64 {
+        return None;
+    }
+    let per_tensor: BTreeSet<usize> = ranks.iter().copied().collect();
+    let because = format!(
+        "The deltas of {low} of {} matrices that can show it have rank {rank}, and nothing beyond.",
+        able.len()
+    );
+    let decision = finetune("lora-merged", 0.95, because)
+        .with("rank", rank)
+        .with_feature(
+            "delta_rank",
+            rank as f64,
+            "most common rank of the changed matrices' deltas",
+        )
+        .with_feature(
+            "low_rank_share",
+            low as f64 / able.len() as f64,
+            "matrices whose delta ends in a gap",
+        );
+    Some(if per_tensor.len() > 1 {
+        decision.with("ranks", per_tensor.into_iter().collect::<Vec<_>>())
+    } else {
+        decision
+    })
+}
+
+/// The most frequent value, the larger of equally frequent ones: small matrices cut ranks short.
+fn most_common(values: &[usize]) -> Option<usize> {
+    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+    values
+        .iter()
+        .for_each(|value| *counts.entry(*value).or_default() += 1);
+    counts
+        .into_iter()
+        .max_by_key(|(value, count)| (*count, *value))
+        .map(|(value, _)| value)
+}
+
+/// Each row is the parent's times a number.
+fn scale_shift(changed: &Changed<'_, '_>) -> Option<Decision> {
+    let scaled = changed
+        .matrices
+        .iter()
+        .filter(|(tensor, _)| rows_are_scaled(tensor))
+        .count();
+    if changed.matrices.is_empty() || (scaled as f64) < 0.8 * changed.matrices.len() as f64 {
+        return None;
+    }
+    let because =
+        format!("In {scaled} changed matrices every probed row is the parent's times a number of its own.");
+    Some(finetune("scale-shift", 0.92, because))
+}
+
+fn rows_are_scaled(tensor: &TensorEvidence<'_>) -> bool {
+    let (Some(parent), Some(child)) = (&tensor.pair.parent.probe, &tensor.pair.child.probe) else {
+        return false;
+    };
+    let rows = common_rows(parent, child, tensor.view.rows, tensor.view.rows);
+    let is_constant = |lines: Vec<(Vec<f32>, Vec<f32>)>| {
+        let mut usable = 0;
+        let constant = lines.iter().all(|(parent, child)| match slope(parent, child) {
+            None => true,
+            Some((_, residual)) => {
+                usable += 1;
+                residual < 5e-3
+            }
+        });
+        constant && usable > 1
+    };
+    let by_row = rows
+        .iter()
+        .map(|(parent, child)| (parent.to_vec(), child.to_vec()))
+        .collect();
+    let width = rows.first().map_or(0, |(parent, _)| parent.len());
+    let column = |column: usize| {
+        rows.iter()
+            .map(|(parent, child)| (parent[column], child[column]))
+            .unzip()
+    };
+    is_constant(by_row) || rows.len() > 3 && is_constant((0..width).map(column).collect())
+}
+
+/// The factor that takes one line to the other, and what remains, relative to the *change*.
+fn slope(parent: &[f32], child: &[f32]) -> Option<(f64, f64)> {
+    let (mut product, mut square, mut change) = (0.0, 0.0, 0.0);
+    for (parent, child) in parent.iter().zip(child) {
+        let (parent, child) = (f64::from(*parent), f64::from(*child));
+        product += parent * child;
+        square += parent * parent;
+        change += (child - parent).powi(2);
+    }
+    if square == 0.0 || change == 0.0 || parent.len() < 4 {
+        return None;
+    }
+    let slope = product / square;
+    let rest: f64 = parent
+        .iter()
+        .zip(child)
+        .map(|(parent, child)| (f64::from(*child) - slope * f64::from(*parent)).powi(2))
+        .sum();
+    Some((slope, (rest / change).sqrt()))
+}
+
+fn sparse(changed: &Changed<'_, '_>) -> Option<Decision> {
+    let shares: Vec<f64> = changed
+        .matrices
+        .iter()
+        .map(|(tensor, spectrum)| Changed::changed_share(tensor, spectrum))
+        .collect();
+    let sparse = shares.iter().filter(|share| **share <= SPARSE_SHARE).count();
+    if shares.is_empty() || (sparse as f64) < 0.8 * shares.len() as f64 {
+        return None;
+    }
+    let density = shares.iter().sum::<f64>() / shares.len() as f64;
+    let because = format!(
+        "Only {:.1} % of the elements of {} matrices changed, scattered over them.",
+        density * 100.0,
+        shares.len()
+    );
+    Some(
+        finetune("sparse", 0.9, because)
+            .with("density", (density * 1e3).round() / 1e3)
+            .with_feature(
+                "delta_density",
+                density,
+                "estimated share of elements that changed, in changed matrices",
+            ),
+    )
+}
+
+/// Whole layers kept as they were.
+fn some_layers(changed: &Changed<'_, '_>) -> Option<Decision> {
+    let group = |tensor: &TensorEvidence<'_>| layer_key(&tensor.pair.child.name);
+    let mut touched: BTreeMap<String, (usize, usize)> = BTreeMap::new();
+    for tensor in &changed.evidence.tensors {
+        let entry = touched.entry(group(tensor)).or_default();
+        entry.0 += usize::from(!tensor.same_values);
+        entry.1 += 1;
+    }
+    let moved: Vec<&String> = touched
+        .iter()
+        .filter(|(_, (changed, _))| *changed > 0)
+        .map(|(name, _)| name)
+        .collect();
+    let identical = changed.evidence.tensors.len() - changed.all.len();
+    if moved.len() == touched.len() || identical * 5 < changed.evidence.tensors.len() {
+        return None;
+    }
+    let names = moved
+        .iter()
+        .map(|name| name.trim_end_matches('.').to_owned())
+        .collect::<Vec<_>>();
+    let because = format!(
+        "{} of {} layers changed ({}); the others are identical.",
+        moved.len(),
+        touched.len(),
+        brief(&names)
+    );
+    Some(finetune("layers", 0.85, because).with("layers", names))
+}
+
+/// The layer a tensor belongs to: its numbered block, or its module.
+fn layer_key(name: &str) -> String {
+    match split_layer(name) {
+        Some((layer, _)) => layer.to_owned(),
+        None => name
+            .rsplit_once('.')
+            .map_or(name, |(module, _)| module)
+            .to_owned(),
+    }
+}
+
+fn brief(names: &[String]) -> String {
+    match names {
+        [first, second, third, _, ..] => format!("{first}, {second}, {third}, ..."),
+        _ => names.join(", "),
+    }
+}
+
+fn full(changed: &Changed<'_, '_>) -> Decision {
+    let share = changed.evidence.related_share();
+    let because = format!(
+        "{} of {} tensors moved, by {:.2} % of the parent's norm, without a simpler pattern.",
+        changed.all.len(),
+        changed.evidence.tensors.len(),
+        changed.evidence.relative_delta() * 100.0
+    );
+    finetune("full", 0.6 + 0.35 * share, because)
+}

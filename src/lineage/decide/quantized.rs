@@ -1,0 +1,72 @@
+//! Quantized: the child's values lie on a grid that the parent's do not.
+
+use super::super::Relation;
+use super::super::evidence::Evidence;
+use super::super::grid::{Granularity, Grid, grid_of};
+use super::Decision;
+use std::collections::BTreeMap;
+
+/// Share of the changed matrices that must have gained a grid.
+const GRID_SHARE: f64 = 0.6;
+/// A grid leaves the child near the parent: rounding to 2 bits moves a tensor by about half its norm.
+const FARTHEST: f64 = 0.8;
+
+pub(super) fn recognise(evidence: &Evidence<'_>) -> Option<Decision> {
+    let changed: Vec<_> = evidence
+        .changed_matrices()
+        .filter(|tensor| tensor.view.elements() >= 256)
+        .collect();
+    let gained: Vec<Grid> = changed
+        .iter()
+        .filter(|tensor| tensor.relative_delta() < FARTHEST)
+        .filter_map(|tensor| {
+            let grid = grid_of(tensor.pair.child)?;
+            let before = grid_of(tensor.pair.parent);
+            before
+                .is_none_or(|before| before.bits > grid.bits)
+                .then_some(grid)
+        })
+        .collect();
+    if changed.is_empty() || (gained.len() as f64) < GRID_SHARE * changed.len() as f64 {
+        return None;
+    }
+    let bits = most_common(gained.iter().map(|grid| grid.bits))?;
+    let granularity = most_common(
+        gained
+            .iter()
+            .filter(|grid| grid.bits == bits)
+            .map(|grid| grid.granularity),
+    )?;
+    let symmetric = most_common(gained.iter().filter_map(|grid| grid.symmetric));
+    let because = format!(
+        "{} of {} changed matrices lie on a grid of {bits} bits for each {} that the parent's do not lie on.",
+        gained.len(),
+        changed.len(),
+        granularity.name()
+    );
+    let share = gained.len() as f64 / changed.len() as f64;
+    let mut decision = Decision::new(Relation::Quantized, "rtn", 0.8 + 0.18 * share, because)
+        .with("bits", bits)
+        .with("granularity", granularity.name())
+        .with_feature(
+            "grid_share",
+            share,
+            "changed matrices that lie on a quantization grid",
+        );
+    if let Granularity::Group(size) = granularity {
+        decision = decision.with("group_size", size);
+    }
+    if let Some(symmetric) = symmetric {
+        decision = decision.with("symmetric", symmetric);
+    }
+    Some(decision)
+}
+
+fn most_common<T: Ord + Copy>(values: impl Iterator<Item = T>) -> Option<T> {
+    let mut counts: BTreeMap<T, usize> = BTreeMap::new();
+    values.for_each(|value| *counts.entry(value).or_default() += 1);
+    counts
+        .into_iter()
+        .max_by_key(|(_, count)| *count)
+        .map(|(value, _)| value)
+}

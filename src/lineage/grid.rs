@@ -1,0 +1,267 @@
+//! Quantization grids: how many bits a tensor's values need, and which values share a scale.
+//!
+//! Enters: a tensor's fingerprint. Leaves: a [`Grid`], or nothing where the values lie on none.
+
+use crate::fingerprint::{Probe, RUN_LENGTHS, TensorFingerprint, View};
+
+/// Which values share a scale.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) enum Granularity {
+    Tensor,
+    Channel,
+    Group(u32),
+}
+
+impl Granularity {
+    pub fn name(self) -> &'static str {
+        match self {
+            Granularity::Tensor => "tensor",
+            Granularity::Channel => "channel",
+            Granularity::Group(_) => "group",
+        }
+    }
+}
+
+/// A grid that a tensor's values lie on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Grid {
+    pub bits: u32,
+    pub granularity: Granularity,
+    /// The levels lie symmetrically around zero. `None` where the probe cannot tell.
+    pub symmetric: Option<bool>,
+}
+
+/// Most levels of a grid that counts of distinct values can show: with more, rows are too short to repeat them.
+const MOST_COUNTED: u32 = 17;
+
+/// The grid of a tensor, where there is one.
+pub(super) fn grid_of(tensor: &TensorFingerprint) -> Option<Grid> {
+    let view = View::of(&tensor.shape);
+    if view.is_vector() || view.elements() < 256 {
+        return None;
+    }
+    let lattice = tensor.probe.as_ref().and_then(|probe| lattice_of(probe, view));
+    counted_grid(tensor, view, lattice).or_else(|| lattice_grid(tensor, view, lattice?))
+}
+
+/// Few bits: counts of distinct values repeat within a tensor, a row or a run.
+fn counted_grid(tensor: &TensorFingerprint, view: View, lattice: Option<Lattice>) -> Option<Grid> {
+    let stats = tensor.stats.as_ref()?;
+    let repeats = |distinct: u32, among: u64| distinct >= 2 && u64::from(distinct) * 3 <= among;
+    let symmetric = lattice.map(|lattice| lattice.symmetric);
+    if stats.distinct <= 257
+        && repeats(stats.distinct, view.elements())
+        && stats.distinct * 2 < view.elements().min(4096) as u32
+    {
+        let bits = lattice
+            .map_or(0, |lattice| lattice.bits())
+            .max(bits_for(stats.distinct));
+        return Some(Grid {
+            bits,
+            granularity: Granularity::Tensor,
+            symmetric,
+        });
+    }
+    let runs: Vec<(u32, u32)> = RUN_LENGTHS
+        .iter()
+        .zip(stats.run_distinct)
+        .filter(|(length, _)| **length as u64 <= view.cols)
+        .map(|(length, distinct)| (*length as u32, u32::from(distinct)))
+        .collect();
+    let few = stats.row_distinct <= MOST_COUNTED || stats.row_distinct <= 257 && view.cols > 1024;
+    if few && repeats(stats.row_distinct, view.cols) {
+        return Some(Grid {
+            bits: bits_for(stats.row_distinct),
+            granularity: Granularity::Channel,
+            symmetric,
+        });
+    }
+    // the longest run that still holds few values
+    let (length, distinct) = *runs
+        .iter()
+        .rev()
+        .find(|(length, distinct)| *distinct <= MOST_COUNTED && repeats(*distinct, u64::from(*length)))?;
+    let wider = runs
+        .iter()
+        .find(|(candidate, _)| *candidate > length)
+        .map_or(stats.row_distinct, |(_, distinct)| *distinct);
+    let bits = bits_for(distinct);
+    (wider > 1 << bits).then_some(Grid {
+        bits,
+        granularity: Granularity::Group(length),
+        symmetric,
+    })
+}
+
+fn bits_for(levels: u32) -> u32 {
+    levels.next_power_of_two().trailing_zeros().max(1)
+}
+
+/// Many bits: neighbouring values differ by whole steps.
+fn lattice_grid(tensor: &TensorFingerprint, view: View, lattice: Lattice) -> Option<Grid> {
+    let stats = tensor.stats.as_ref()?;
+    let one_step = lattice.one_step && view.rows > 1;
+    let granularity = match lattice.group {
+        Some(group) if u64::from(group) < view.cols => Granularity::Group(group),
+        _ if one_step => Granularity::Tensor,
+        _ => Granularity::Channel,
+    };
+    let levels_of_tensor = if one_step {
+        (2.0 * stats.abs_max / lattice.step).round() as u32 + 1
+    } else {
+        0
+    };
+    let bits = lattice.bits().max(if levels_of_tensor > 1 {
+        bits_for(levels_of_tensor.saturating_sub(1))
+    } else {
+        1
+    });
+    (bits <= 8).then_some(Grid {
+        bits,
+        granularity,
+        symmetric: Some(lattice.symmetric),
+    })
+}
+
+/// Equal steps found in a probe's rows.
+#[derive(Debug, Clone, Copy)]
+struct Lattice {
+    /// Most steps from zero to any value, on either side.
+    below: u32,
+    above: u32,
+    step: f64,
+    /// All rows have the same step.
+    one_step: bool,
+    symmetric: bool,
+    /// The step changes within rows, after this many elements.
+    group: Option<u32>,
+}
+
+impl Lattice {
+    fn bits(&self) -> u32 {
+        // a symmetric grid of b bits reaches 2^(b-1) - 1 steps either way
+        let symmetric = bits_for(self.below.max(self.above) + 1) + 1;
+        let one_sided = bits_for(self.below + self.above + 1);
+        if self.symmetric { symmetric } else { one_sided }
+    }
+}
+
+/// How far from a whole number of steps a value may lie, in steps.
+const OFF_GRID: f64 = 0.04;
+
+fn lattice_of(probe: &Probe, view: View) -> Option<Lattice> {
+    let rows: Vec<&[f32]> = (0..probe.rows as usize).map(|row| probe.row(row)).collect();
+    let whole = || fit_rows(&rows);
+    if let Some(lattice) = whole() {
+        return Some(lattice);
+    }
+    for group in [32u32, 16] {
+        if u64::from(group) * 2 > view.cols || probe.cols < group * 2 {
+            continue;
+        }
+        let pieces: Vec<&[f32]> = rows
+            .iter()
+            .flat_map(|row| row.chunks_exact(group as usize))
+            .collect();
+        if let Some(lattice) = fit_rows(&pieces) {
+            return Some(Lattice {
+                group: Some(group),
+                one_step: false,
+                ..lattice
+            });
+        }
+    }
+    None
+}
+
+fn fit_rows(rows: &[&[f32]]) -> Option<Lattice> {
+    let mut fits: Vec<RowFit> = Vec::new();
+    let mut usable = 0;
+    for row in rows {
+        if row.iter().all(|value| *value == 0.0) || row.len() < 8 {
+            continue;
+        }
+        usable += 1;
+        fits.extend(fit_row(row));
+    }
+    if usable == 0 || fits.len() * 10 < usable * 9 {
+        return None;
+    }
+    let step = fits.iter().map(|fit| fit.step).fold(f64::INFINITY, f64::min);
+    let below = fits.iter().map(|fit| fit.below).max()?;
+    let above = fits.iter().map(|fit| fit.above).max()?;
+    let widest = below.max(above);
+    Some(Lattice {
+        below,
+        above,
+        step,
+        one_step: fits.len() > 1 && fits.iter().all(|fit| is_whole(fit.step / step)),
+        symmetric: below.abs_diff(above) * 4 <= widest || is_power_minus_one(widest),
+        group: None,
+    })
+}
+
+fn is_power_minus_one(value: u32) -> bool {
+    (value + 1).is_power_of_two()
+}
+
+fn is_whole(ratio: f64) -> bool {
+    (ratio - ratio.round()).abs() < 0.02 * ratio.round().max(1.0).min(4.0)
+}
+
+struct RowFit {
+    step: f64,
+    below: u32,
+    above: u32,
+}
+
+/// The largest step of which all values of a row are whole multiples, up to 255 of them; refined as longer multiples pin it down.
+fn fit_row(row: &[f32]) -> Option<RowFit> {
+    let mut levels: Vec<f64> = row.iter().map(|value| f64::from(*value)).chain([0.0]).collect();
+    levels.sort_by(f64::total_cmp);
+    let largest = levels.iter().fold(0.0f64, |most, value| most.max(value.abs()));
+    levels.dedup_by(|a, b| (*a - *b).abs() < largest * 1e-6);
+    let smallest_gap = levels
+        .array_windows()
+        .map(|[a, b]| b - a)
+        .fold(f64::INFINITY, f64::min);
+    if levels.len() < 3 || smallest_gap < largest / 300.0 {
+        return None;
+    }
+    (1..=4).find_map(|division| {
+        let step = refine(&levels, smallest_gap / f64::from(division))?;
+        let below = (-levels[0] / step).round() as u32;
+        let above = (levels[levels.len() - 1] / step).round() as u32;
+        // with nearly as many levels seen as steps to place them on, any values would fit
+        (below + above <= 255 && is_telling(&levels, step)).then_some(RowFit { step, below, above })
+    })
+}
+
+fn refine(levels: &[f64], start: f64) -> Option<f64> {
+    let mut step = start;
+    let mut by_size: Vec<f64> = levels.to_vec();
+    by_size.sort_by(|a, b| a.abs().total_cmp(&b.abs()));
+    let (mut products, mut squares) = (0.0, 0.0);
+    for level in by_size {
+        let count = (level / step).round();
+        if (level / step - count).abs() > OFF_GRID.max(0.004 * count.abs()) {
+            return None;
+        }
+        products += level * count;
+        squares += count * count;
+        if squares > 0.0 {
+            step = products / squares;
+        }
+    }
+    let off = levels
+        .iter()
+        .map(|level| (level / step - (level / step).round()).abs());
+    off.into_iter().all(|off| off < OFF_GRID).then_some(step)
+}
+
+/// Chance must not explain the fit: each level lands within the tolerance by chance with probability 2 * OFF_GRID.
+fn is_telling(levels: &[f64], step: f64) -> bool {
+    let free = levels.len().saturating_sub(2) as i32;
+    let steps_tried = (levels[levels.len() - 1] - levels[0]) / step;
+    (2.0 * OFF_GRID).powi(free) * steps_tried < 1e-4
+}

@@ -1,0 +1,223 @@
+//! Which members of a family are merges, of which others, with which weights.
+//!
+//! Enters: groups with their vectors, and relatives. Leaves: [`Merge`]s without cycles among them. If M is a merge of A and B, then A is
+//! also a combination of M and B: the hypothesis with weights between 0 and 1 wins, then the one whose task vectors are closest to orthogonal.
+
+use super::cells::Group;
+use super::merge::{Combination, MOST_RELATIVES, explain};
+use super::{Edge, Feature, Member, Relation};
+use rayon::prelude::*;
+use std::collections::{HashMap, HashSet};
+
+/// Largest cosine of task vectors for their common end to be their base.
+const ORTHOGONAL: f64 = 0.3;
+
+/// A merge: its parents with their weights, the base first where there is one.
+#[derive(Debug, Clone)]
+pub(super) struct Merge {
+    pub child: usize,
+    pub parents: Vec<(usize, f64)>,
+    /// The first parent is the base to which task vectors were added.
+    has_base: bool,
+    /// Mean absolute cosine of the task vectors, where there is a base.
+    slant: f64,
+    remainder: f64,
+}
+
+pub(super) fn merges(groups: &[Group], nearest: &HashMap<usize, Vec<usize>>) -> Vec<Merge> {
+    groups
+        .iter()
+        .filter(|group| group.members.len() >= 3)
+        .flat_map(|group| of_group(group, nearest))
+        .collect()
+}
+
+fn of_group(group: &Group, nearest: &HashMap<usize, Vec<usize>>) -> Vec<Merge> {
+    let place: HashMap<usize, usize> = group
+        .members
+        .iter()
+        .enumerate()
+        .map(|(place, member)| (*member, place))
+        .collect();
+    let vector = |member: &usize| group.cells[place[member]].as_slice();
+    let find = |child: &usize, without: &HashSet<usize>| -> Option<Merge> {
+        let relatives: Vec<usize> = nearest
+            .get(child)?
+            .iter()
+            .filter(|relative| !without.contains(relative))
+            .take(MOST_RELATIVES)
+            .copied()
+            .collect();
+        let vectors: Vec<&[f32]> = relatives.iter().map(vector).collect();
+        Merge::of(*child, &relatives, &vectors, explain(vector(child), &vectors)?)
+    };
+    let first: Vec<Merge> = group
+        .members
+        .par_iter()
+        .filter_map(|child| find(child, &HashSet::new()))
+        .collect();
+    let accepted = without_cycles(first);
+    // a merge of two models is also a combination of one of them and another merge of both: look again without merges
+    let merged: HashSet<usize> = accepted.iter().map(|merge| merge.child).collect();
+    accepted
+        .into_iter()
+        .map(|merge| {
+            let others: HashSet<usize> = merged
+                .iter()
+                .copied()
+                .filter(|member| *member != merge.child)
+                .collect();
+            find(&merge.child, &others).unwrap_or(merge)
+        })
+        .collect()
+}
+
+impl Merge {
+    fn of(child: usize, relatives: &[usize], vectors: &[&[f32]], combination: Combination) -> Option<Self> {
+        let weights = &combination.weights;
+        let is_convex = weights.iter().all(|(_, weight)| (0.0..=1.0).contains(weight));
+        let base = weights
+            .iter()
+            .filter(|(base, _)| {
+                let others = weights.iter().filter(|(other, _)| other != base);
+                weights.len() >= 3 && others.clone().all(|(_, weight)| (0.0..=2.0).contains(weight))
+            })
+            .map(|(base, _)| (slant(vectors, *base, weights), *base))
+            .min_by(|a, b| a.0.total_cmp(&b.0));
+        let base = base.filter(|(slant, _)| *slant < ORTHOGONAL);
+        if !is_convex && base.is_none() {
+            return None;
+        }
+        let mut parents: Vec<(usize, f64)> =
+            weights.iter().map(|(index, weight)| (*index, *weight)).collect();
+        // the heaviest first, but the base before all
+        parents.sort_by(|a, b| b.1.total_cmp(&a.1));
+        if let Some((_, base)) = base {
+            parents.sort_by_key(|(index, _)| *index != base);
+        }
+        Some(Self {
+            child,
+            parents: parents
+                .into_iter()
+                .map(|(index, weight)| (relatives[index], weight))
+                .collect(),
+            has_base: base.is_some(),
+            slant: base.map_or(0.0, |(slant, _)| slant),
+            remainder: combination.remainder,
+        })
+    }
+
+    /// The less likely hypotheses come later.
+    fn strangeness(&self) -> f64 {
+        let outside: f64 = self
+            .parents
+            .iter()
+            .map(|(_, weight)| (weight - 1.0).max(-weight).max(0.0))
+            .sum();
+        outside + self.slant + self.remainder
+    }
+
+    pub fn edge(&self, members: &[Member<'_>]) -> Edge {
+        let counted = if self.has_base {
+            &self.parents[1..]
+        } else {
+            &self.parents[..]
+        };
+        let coefficients: Vec<f64> = counted
+            .iter()
+            .map(|(_, weight)| (weight * 1e3).round() / 1e3)
+            .collect();
+        let (technique, what) = if self.has_base {
+            ("task-arithmetic", "task vectors added to a base")
+        } else {
+            ("linear", "weighted mean")
+        };
+        let share = (1.0 - self.remainder) * 100.0;
+        Edge {
+            child: members[self.child].id,
+            parents: self
+                .parents
+                .iter()
+                .map(|(parent, _)| members[*parent].id)
+                .collect(),
+            relation: Relation::Merge,
+            technique: technique.to_owned(),
+            params: [("coefficients".to_owned(), coefficients.into())].into(),
+            confidence: 0.97 - self.remainder.min(0.3),
+            explanation: format!(
+                "Merge of {} models: {what}. The combination explains {share:.1} % of the squared distance to the nearest of them.",
+                self.parents.len()
+            ),
+            evidence: vec![
+                Feature::new(
+                    "merge_remainder",
+                    self.remainder,
+                    "squared distance to the combination over that to the nearest parent",
+                ),
+                Feature::new(
+                    "task_vector_cosine",
+                    self.slant,
+                    "mean absolute cosine of the parents' differences from the base",
+                ),
+            ],
+        }
+    }
+}
+
+/// Mean absolute cosine of the differences from `base`.
+fn slant(vectors: &[&[f32]], base: usize, weights: &[(usize, f64)]) -> f64 {
+    let task = |index: usize| -> Vec<f64> {
+        vectors[index]
+            .iter()
+            .zip(vectors[base])
+            .map(|(a, b)| f64::from(a - b))
+            .collect()
+    };
+    let tasks: Vec<Vec<f64>> = weights
+        .iter()
+        .filter(|(index, _)| *index != base)
+        .map(|(index, _)| task(*index))
+        .collect();
+    let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+    let mut cosines = Vec::new();
+    for (index, first) in tasks.iter().enumerate() {
+        for second in &tasks[index + 1..] {
+            let norms = (dot(first, first) * dot(second, second)).sqrt();
+            cosines.push(if norms > 0.0 {
+                (dot(first, second) / norms).abs()
+            } else {
+                1.0
+            });
+        }
+    }
+    cosines.iter().sum::<f64>() / cosines.len().max(1) as f64
+}
+
+/// Takes the likeliest first, and none that would make a model its own ancestor.
+fn without_cycles(mut hypotheses: Vec<Merge>) -> Vec<Merge> {
+    hypotheses.sort_by(|a, b| a.strangeness().total_cmp(&b.strangeness()));
+    let mut accepted: Vec<Merge> = Vec::new();
+    for hypothesis in hypotheses {
+        if !hypothesis
+            .parents
+            .iter()
+            .any(|(parent, _)| descends(&accepted, *parent, hypothesis.child))
+        {
+            accepted.push(hypothesis);
+        }
+    }
+    accepted
+}
+
+fn descends(accepted: &[Merge], member: usize, ancestor: usize) -> bool {
+    member == ancestor
+        || accepted
+            .iter()
+            .filter(|merge| merge.child == member)
+            .any(|merge| {
+                merge
+                    .parents
+                    .iter()
+                    .any(|(parent, _)| descends(accepted, *parent, ancestor))
+            })
+}
