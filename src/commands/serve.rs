@@ -1,11 +1,107 @@
-//! `heirloom serve`: not written yet.
+//! `heirloom serve`: the API, the dashboard and the workers in one process, until SIGTERM or Ctrl-C.
 
 use super::Global;
+use crate::api::{AppState, router};
+use crate::fingerprint::Level;
+use crate::jobs::Workers;
+use crate::store::Store;
+use crate::store::crawls::CrawlPlan;
+use crate::{hubserver, postgres};
+use anyhow::Context;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// How long open requests may take after the signal to stop.
+const DRAIN: Duration = Duration::from_secs(10);
 
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+#[command(after_help = "Examples:\n  heirloom serve\n  heirloom serve --listen 0.0.0.0:7878 --demo ./models")]
+pub struct Args {
+    /// Address of the dashboard and the API.
+    #[arg(long, default_value = "127.0.0.1:7878", value_name = "ADDRESS")]
+    listen: SocketAddr,
+    /// Also serve this folder of packages as a hub of its own, and crawl it.
+    #[arg(long, value_name = "DIR")]
+    demo: Option<PathBuf>,
+}
 
-pub async fn run(_args: Args, _global: &Global) -> anyhow::Result<ExitCode> {
-    anyhow::bail!("not written yet")
+pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
+    let listener = TcpListener::bind(args.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}; choose another with --listen", args.listen))?;
+    let address = listener.local_addr()?;
+    let database = postgres::open(&global.data_dir, global.database_url.as_deref()).await?;
+    let stop = CancellationToken::new();
+    let downloads = global.data_dir.join("downloads");
+    let workers = Workers::start(&database.store, downloads, stop.clone()).await?;
+    let demo = match &args.demo {
+        Some(folder) => Some(start_demo(folder, &database.store, &workers, &global.data_dir).await?),
+        None => None,
+    };
+
+    let state = AppState {
+        store: database.store.clone(),
+    };
+    let serving = axum::serve(listener, router(state)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let serving = tokio::spawn(serving.into_future());
+    eprintln!("Heirloom is at http://{address}");
+    stop_signal().await;
+    tracing::info!("stopping");
+    stop.cancel();
+    if tokio::time::timeout(DRAIN, serving).await.is_err() {
+        tracing::warn!("some requests took too long and were cut off");
+    }
+    workers.finish().await?;
+    if let Some(demo) = demo {
+        demo.stop().await;
+    }
+    database.close().await?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Serves `folder` on a random loopback port and queues a crawl of it. What an earlier start crawled follows to the new address.
+async fn start_demo(
+    folder: &Path,
+    store: &Store,
+    workers: &Workers,
+    data_dir: &Path,
+) -> anyhow::Result<hubserver::Running> {
+    let hub = hubserver::serve(folder, hubserver::Options::default()).await?;
+    let endpoint = heirloom_crawler::open("hf", Some(&hub.url))?.endpoint();
+    std::fs::create_dir_all(data_dir).with_context(|| format!("cannot create {}", data_dir.display()))?;
+    let remembered = data_dir.join("demo-endpoint");
+    if let Ok(old) = std::fs::read_to_string(&remembered) {
+        store.move_endpoint("hf", &old, &endpoint).await?;
+    }
+    std::fs::write(&remembered, &endpoint)
+        .with_context(|| format!("cannot write {}", remembered.display()))?;
+    let plan = CrawlPlan {
+        hub: "hf".to_owned(),
+        endpoint,
+        author: None,
+        search: None,
+        limit: None,
+        level: Level::Full,
+    };
+    workers.queue_crawl(plan).await?;
+    Ok(hub)
+}
+
+/// Resolves at the first SIGTERM or Ctrl-C.
+async fn stop_signal() {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        tracing::warn!("signals cannot be caught; stop this process with kill -9");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
 }

@@ -4,6 +4,7 @@ use super::Progress;
 use super::conclude::{conclude_lineage, conclude_package_versions, conclude_versions};
 use super::fingerprint::Reading;
 use super::ingest::ingest;
+use super::{may_pass, stops_everything};
 use crate::fingerprint::Level;
 use crate::store::Store;
 use crate::store::crawls::{CrawlFailure, CrawlPlan, OpenCrawl};
@@ -77,9 +78,18 @@ pub async fn crawl(
         progress,
     };
     let outcome = run.walk(open).await;
-    let error = outcome.as_ref().err().map(|error| format!("{error:#}"));
-    store.finish_crawl(run.report.crawl, error.as_deref()).await?;
-    outcome.map(|()| run.report)
+    match outcome {
+        Ok(()) => store.finish_crawl(run.report.crawl, None).await?,
+        // Not finished: the next run of the same crawl goes on from here.
+        Err(error) if may_pass(&error) => return Err(error),
+        Err(error) => {
+            store
+                .finish_crawl(run.report.crawl, Some(&format!("{error:#}")))
+                .await?;
+            return Err(error);
+        }
+    }
+    Ok(run.report)
 }
 
 struct Run<'a> {
@@ -158,14 +168,12 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// One package; its failures are noted, and only the store's failing is an error.
+    /// One package; its failures are noted, and only what stops every other package too is an error.
     async fn take_package(&self, name: &str) -> anyhow::Result<Outcome> {
         let mut outcome = Outcome::default();
         match self.try_package(name, &mut outcome).await {
             Ok(()) => {}
-            Err(error) if error.chain().any(|cause| cause.is::<crate::store::StoreError>()) => {
-                return Err(error);
-            }
+            Err(error) if stops_everything(&error) => return Err(error),
             Err(error) => {
                 outcome.failures.push(CrawlFailure {
                     package: name.to_owned(),

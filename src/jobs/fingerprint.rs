@@ -1,6 +1,6 @@
 //! The weights of a package's revisions into stored fingerprints.
 
-use super::Progress;
+use super::{Progress, stops_everything};
 use crate::fingerprint::{Fingerprint, Level, fingerprint};
 use crate::source::Source;
 use crate::store::Store;
@@ -52,6 +52,7 @@ impl Reading<'_> {
                         .await?;
                     read.made += 1;
                 }
+                Err(error) if stops_everything(&error) => return Err(error),
                 Err(error) => {
                     let reason = format!("{error:#}");
                     if is_damage(&error) {

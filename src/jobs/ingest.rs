@@ -14,7 +14,8 @@ pub struct Ingested {
     pub new_revisions: u64,
 }
 
-/// Stores the package's newest facts and the revisions not stored before. A package whose head is the stored one is only touched.
+/// Stores the package's newest facts and the revisions not stored before. A package whose head is the stored one
+/// costs one request.
 pub async fn ingest(store: &Store, hub: &dyn Hub, full_name: &str) -> anyhow::Result<Ingested> {
     let package = hub.package(full_name).await?;
     let known = store
@@ -24,11 +25,8 @@ pub async fn ingest(store: &Store, hub: &dyn Hub, full_name: &str) -> anyhow::Re
         && known.head.is_some()
         && known.head == package.revision
     {
-        store.touch_package(known.id, &package.endpoint).await?;
-        return Ok(Ingested {
-            id: known.id,
-            new_revisions: 0,
-        });
+        let id = store.save_unchanged(&package).await?;
+        return Ok(Ingested { id, new_revisions: 0 });
     }
     let facts = read_facts(store, hub, full_name, package, known.as_ref()).await?;
     let id = store.save_package(&facts).await?;

@@ -4,12 +4,18 @@
 //! Each step reads what it needs from the hub or the store, hands values to a pure module, and stores what comes back. A step can be
 //! cut off anywhere and run again: the store says what is still due.
 
+mod compare;
 mod conclude;
 mod crawl;
 mod fingerprint;
 mod ingest;
 mod progress;
+mod queue;
+mod trouble;
 
+pub use compare::run_diff;
 pub use conclude::{conclude_lineage, conclude_versions};
 pub use crawl::{CrawlOptions, CrawlReport, crawl};
 pub use progress::{Progress, Silent};
+pub use queue::{CrawlJob, Workers};
+pub(crate) use trouble::{may_pass, stops_everything};

@@ -5,6 +5,9 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use uuid::Uuid;
 
+/// Where workers hear of new requests.
+pub const DIFFS_CHANNEL: &str = "heirloom_diffs";
+
 /// A comparison of two revisions and how far it is.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DiffRow {
@@ -39,6 +42,7 @@ pub struct DiffResult {
 /// A revision of a crawled package: enough to open its weights again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ResolvedRevision {
+    pub id: i64,
     pub package_id: i64,
     pub hub: String,
     /// `owner/name`
@@ -68,7 +72,7 @@ impl Store {
     ) -> Result<Option<ResolvedRevision>> {
         Ok(sqlx::query_as!(
             ResolvedRevision,
-            r#"SELECT p.id AS package_id, p.hub, p.owner || '/' || p.name AS "name!", r.revision, p.endpoint, r.weight_files,
+            r#"SELECT r.id, p.id AS package_id, p.hub, p.owner || '/' || p.name AS "name!", r.revision, p.endpoint, r.weight_files,
                       r.failure
                FROM packages p JOIN revisions r ON r.package_id = p.id
                WHERE p.hub = $1 AND p.owner = $2 AND p.name = $3
@@ -109,6 +113,12 @@ impl Store {
         )
         .fetch_one(&mut *transaction)
         .await?;
+        if row.status == "queued" {
+            // Workers listen; one that is not there yet looks for queued rows when it starts.
+            sqlx::query!("SELECT pg_notify($1, $2)", DIFFS_CHANNEL, row.id.to_string())
+                .execute(&mut *transaction)
+                .await?;
+        }
         transaction.commit().await?;
         Ok(row)
     }

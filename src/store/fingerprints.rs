@@ -118,6 +118,18 @@ impl Store {
         data.map(|data| decode(&data, || format!("{hub}:{owner}/{name}")))
             .transpose()
     }
+
+    /// The fingerprint of one revision, if it has one.
+    pub async fn revision_fingerprint_value(&self, revision_id: i64) -> Result<Option<Fingerprint>> {
+        let row = sqlx::query!(
+            "SELECT f.data, r.revision FROM revisions r JOIN fingerprints f ON f.id = r.fingerprint_id WHERE r.id = $1",
+            revision_id
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(|row| decode(&row.data, || format!("revision {}", row.revision)))
+            .transpose()
+    }
 }
 
 pub(super) fn decode(data: &[u8], package: impl FnOnce() -> String) -> Result<Fingerprint> {

@@ -104,29 +104,55 @@ impl Store {
         Ok(id)
     }
 
-    /// Notes that an unchanged package was seen again, at `endpoint`.
-    pub async fn touch_package(&self, id: i64, endpoint: &str) -> Result<()> {
+    /// Stores the present facts of a package whose history has not moved, and returns its id.
+    pub async fn save_unchanged(&self, package: &Package) -> Result<i64> {
+        let mut transaction = self.pool.begin().await?;
+        let id = upsert_package(&mut transaction, package).await?;
+        transaction.commit().await?;
+        Ok(id)
+    }
+
+    /// Follows a hub to its new address: packages and unfinished crawls are pointed from `old` to `new`.
+    pub async fn move_endpoint(&self, hub: &str, old: &str, new: &str) -> Result<()> {
+        let mut transaction = self.pool.begin().await?;
         sqlx::query!(
-            "UPDATE packages SET crawled_at = now(), endpoint = $2 WHERE id = $1",
-            id,
-            endpoint
+            "UPDATE packages SET endpoint = $3 WHERE hub = $1 AND endpoint = $2",
+            hub,
+            old,
+            new
         )
-        .execute(&self.pool)
+        .execute(&mut *transaction)
         .await?;
+        sqlx::query!(
+            "UPDATE crawls SET endpoint = $3 WHERE hub = $1 AND endpoint = $2 AND finished_at IS NULL",
+            hub,
+            old,
+            new
+        )
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
         Ok(())
     }
 
-    /// Points every package of `hub` that was crawled from a loopback hub of an earlier start at its present address.
-    pub async fn move_endpoint(&self, hub: &str, from: &str, to: &str) -> Result<u64> {
-        let done = sqlx::query!(
-            "UPDATE packages SET endpoint = $3 WHERE hub = $1 AND endpoint = $2",
-            hub,
-            from,
-            to
+    /// Those files of a revision that are at `paths`.
+    pub async fn revision_files(&self, revision_id: i64, paths: &[String]) -> Result<Vec<FileEntry>> {
+        let rows = sqlx::query!(
+            "SELECT path, size, sha256, blob_id FROM files WHERE revision_id = $1 AND path = ANY($2) ORDER BY path",
+            revision_id,
+            paths
         )
-        .execute(&self.pool)
+        .fetch_all(&self.pool)
         .await?;
-        Ok(done.rows_affected())
+        Ok(rows
+            .into_iter()
+            .map(|row| FileEntry {
+                path: row.path,
+                size: row.size.and_then(|size| u64::try_from(size).ok()),
+                sha256: row.sha256,
+                blob_id: row.blob_id,
+            })
+            .collect())
     }
 }
 
