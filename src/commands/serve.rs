@@ -50,7 +50,10 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     let serving = axum::serve(listener, router(state)).with_graceful_shutdown(stop.clone().cancelled_owned());
     let serving = tokio::spawn(serving.into_future());
     eprintln!("Heirloom is at http://{address}");
-    stop_signal().await;
+    tokio::select! {
+        () = stop_signal() => {}
+        () = database.keep_running() => {}
+    }
     tracing::info!("stopping");
     stop.cancel();
     if tokio::time::timeout(DRAIN, serving).await.is_err() {

@@ -9,7 +9,7 @@ use crate::store::crawls::CrawlPlan;
 use crate::store::diffs::DIFFS_CHANNEL;
 use anyhow::Context;
 use graphile_worker::{
-    IntoTaskHandlerResult, JobKeyMode, JobSpec, TaskHandler, Worker, WorkerContext, WorkerOptions,
+    IntoTaskHandlerResult, JobKeyMode, JobSpec, TaskHandler, WorkerContext, WorkerOptions, WorkerUtils,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::postgres::PgListener;
@@ -21,6 +21,8 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
+/// The queue's own tables.
+const QUEUE_SCHEMA: &str = "graphile_worker";
 /// Jobs at the same time in one process. A crawl mostly waits for its hub; comparisons take turns.
 const CONCURRENCY: usize = 4;
 /// How long a running job may go on after the process was told to stop; then it is handed back.
@@ -33,44 +35,30 @@ const DIFF_ATTEMPTS: i16 = 3;
 /// Requests are announced; this is how soon one is found whose announcement was lost with a connection.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
+/// How soon workers that lost the database look for it again.
+const RESTART_AFTER: Duration = Duration::from_secs(1);
+
 /// The workers of this process.
 pub struct Workers {
-    worker: Arc<Worker>,
-    running: JoinHandle<anyhow::Result<()>>,
+    queue: WorkerUtils,
+    running: JoinHandle<()>,
     listening: JoinHandle<()>,
 }
 
 impl Workers {
     /// Starts working until `stop`; downloads pass through `scratch`.
     pub async fn start(store: &Store, scratch: PathBuf, stop: CancellationToken) -> anyhow::Result<Self> {
-        let worker = WorkerOptions::default()
-            .pg_pool(store.pool().clone())
-            .concurrency(CONCURRENCY)
-            .heartbeat_interval(HEARTBEAT)
-            .sweep_interval(DEAD_AFTER)
-            .sweep_threshold(DEAD_AFTER)
-            .listen_os_shutdown_signals(false)
-            .shutdown_signal(stop.clone().cancelled_owned())
-            .shutdown_grace_period(GRACE)
-            .shutdown_interrupted_job_retry_delay(Duration::from_secs(1))
-            .add_extension(Shared {
-                store: store.clone(),
-                scratch,
-                stop: stop.clone(),
-            })
-            .define_job::<CrawlJob>()
-            .define_job::<DiffJob>()
-            .init()
-            .await
-            .context("cannot start the job queue")?;
-        let worker = Arc::new(worker);
-        let runner = worker.clone();
-        let running = tokio::spawn(async move { runner.run().await.context("the job queue stopped") });
-        let listening = tokio::spawn(queue_diffs(worker.clone(), store.clone(), stop));
+        let queue = WorkerUtils::new(store.pool().clone(), QUEUE_SCHEMA);
+        queue.migrate().await.context("cannot prepare the job queue")?;
+        let shared = Shared {
+            store: store.clone(),
+            scratch,
+            stop: stop.clone(),
+        };
         Ok(Self {
-            worker,
-            running,
-            listening,
+            running: tokio::spawn(work(shared)),
+            listening: tokio::spawn(queue_diffs(queue.clone(), store.clone(), stop)),
+            queue,
         })
     }
 
@@ -85,19 +73,49 @@ impl Workers {
             max_attempts: Some(CRAWL_ATTEMPTS),
             ..JobSpec::default()
         };
-        let queue = self.worker.create_utils();
-        queue
-            .add_job(CrawlJob(plan), spec)
-            .await
-            .context("cannot queue the crawl")?;
+        let queued = self.queue.add_job(CrawlJob(plan), spec).await;
+        queued.context("cannot queue the crawl")?;
         Ok(())
     }
 
     /// Waits until the running jobs are done or handed back, after `stop` was cancelled.
     pub async fn finish(self) -> anyhow::Result<()> {
         self.listening.abort();
-        self.running.await?
+        Ok(self.running.await?)
     }
+}
+
+/// Works until told to stop. The queue gives up when it loses the database; then it is started again.
+async fn work(shared: Shared) {
+    while !shared.stop.is_cancelled() {
+        if let Err(error) = work_once(&shared).await {
+            tracing::warn!("the workers stopped and will start again: {error:#}");
+            shared
+                .stop
+                .run_until_cancelled(tokio::time::sleep(RESTART_AFTER))
+                .await;
+        }
+    }
+}
+
+async fn work_once(shared: &Shared) -> anyhow::Result<()> {
+    let worker = WorkerOptions::default()
+        .pg_pool(shared.store.pool().clone())
+        .schema(QUEUE_SCHEMA)
+        .concurrency(CONCURRENCY)
+        .heartbeat_interval(HEARTBEAT)
+        .sweep_interval(DEAD_AFTER)
+        .sweep_threshold(DEAD_AFTER)
+        .listen_os_shutdown_signals(false)
+        .shutdown_signal(shared.stop.clone().cancelled_owned())
+        .shutdown_grace_period(GRACE)
+        .shutdown_interrupted_job_retry_delay(Duration::from_secs(1))
+        .add_extension(shared.clone())
+        .define_job::<CrawlJob>()
+        .define_job::<DiffJob>()
+        .init()
+        .await?;
+    Ok(worker.run().await?)
 }
 
 /// What tasks find in their context.
@@ -186,16 +204,16 @@ impl TaskHandler for DiffJob {
 }
 
 /// Turns requested comparisons into jobs: those that wait already, then each as it is announced.
-async fn queue_diffs(worker: Arc<Worker>, store: Store, stop: CancellationToken) {
+async fn queue_diffs(queue: WorkerUtils, store: Store, stop: CancellationToken) {
     while !stop.is_cancelled() {
-        if let Err(error) = queue_diffs_once(&worker, &store).await {
+        if let Err(error) = queue_diffs_once(&queue, &store).await {
             tracing::warn!("comparisons are not taken on for now: {error:#}");
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }
 }
 
-async fn queue_diffs_once(worker: &Worker, store: &Store) -> anyhow::Result<()> {
+async fn queue_diffs_once(queue: &WorkerUtils, store: &Store) -> anyhow::Result<()> {
     let mut listener = PgListener::connect_with(store.pool()).await?;
     listener.listen(DIFFS_CHANNEL).await?;
     loop {
@@ -208,7 +226,7 @@ async fn queue_diffs_once(worker: &Worker, store: &Store) -> anyhow::Result<()> 
                 priority: Some(-1),
                 ..JobSpec::default()
             };
-            worker.create_utils().add_job(DiffJob { id }, spec).await?;
+            queue.add_job(DiffJob { id }, spec).await?;
         }
         // Whether announced or not, the rows say what is to be done.
         if let Ok(announced) = tokio::time::timeout(LOOK_AGAIN, listener.recv()).await {

@@ -53,6 +53,19 @@ impl Cluster {
         tokio::task::spawn_blocking(move || Self::start_blocking(&data_dir, durability)).await?
     }
 
+    /// Starts the server again if it died; true when it had. Blocks the thread while it starts.
+    pub fn revive(&self) -> Result<bool, PostgresError> {
+        if self.answers() {
+            return Ok(false);
+        }
+        let _start_lock = StartLock::take(&self.place.folder)?;
+        if self.answers() {
+            return Ok(false);
+        }
+        self.start_server()?;
+        Ok(true)
+    }
+
     /// Leaves the cluster, and stops its server if nobody else uses it.
     pub async fn stop(mut self) -> Result<(), PostgresError> {
         tokio::task::spawn_blocking(move || self.leave()).await?

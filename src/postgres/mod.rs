@@ -17,6 +17,10 @@ pub use error::PostgresError;
 
 use crate::store::Store;
 use std::path::Path;
+use std::time::Duration;
+
+/// How soon a private server that died is found.
+const WATCH_EVERY: Duration = Duration::from_secs(2);
 
 /// An open database: the private cluster's, or that of DATABASE_URL.
 #[derive(Debug)]
@@ -41,6 +45,21 @@ pub async fn open(data_dir: &Path, database_url: Option<&str>) -> anyhow::Result
 }
 
 impl Database {
+    /// Watches over the private cluster for as long as it is polled, and starts its server again if that dies.
+    pub async fn keep_running(&self) {
+        let Some(cluster) = &self.cluster else {
+            return std::future::pending().await;
+        };
+        loop {
+            tokio::time::sleep(WATCH_EVERY).await;
+            match tokio::task::block_in_place(|| cluster.revive()) {
+                Ok(false) => {}
+                Ok(true) => tracing::warn!("the private Postgres had died and was started again"),
+                Err(error) => tracing::error!("the private Postgres has died: {error}"),
+            }
+        }
+    }
+
     /// Closes the connections, and stops the private cluster if no other process uses it.
     pub async fn close(self) -> Result<(), PostgresError> {
         self.store.close().await;
