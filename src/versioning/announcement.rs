@@ -170,13 +170,22 @@ fn card_says_so(old: &Snapshot<'_>, new: &Snapshot<'_>) -> bool {
     let version_changed = ["version", "model_version"]
         .iter()
         .any(|key| new.front.get(key).is_some() && old.front.get(key) != new.front.get(key));
-    let known: HashSet<&str> = old.body.lines().map(str::trim).collect();
-    let mut added = new
-        .body
-        .lines()
-        .map(str::trim)
-        .filter(|line| !known.contains(line));
-    version_changed || added.any(says_so)
+    let lines =
+        |text: &'_ str| -> Vec<String> { text.lines().map(|line| line.trim().to_lowercase()).collect() };
+    let (before, after) = (lines(&old.body), lines(&new.body));
+    let gone: Vec<&String> = before
+        .iter()
+        .filter(|line| !after.contains(line) && says_so(line))
+        .collect();
+    let is_new = |line: &&String| !before.contains(line) && !gone.iter().any(|old| is_rewording(old, line));
+    version_changed || after.iter().filter(is_new).any(|line| says_so(line))
+}
+
+/// True when the lines share most of their words: a corrected spelling states nothing that was not stated before.
+fn is_rewording(old: &str, new: &str) -> bool {
+    let words = |line: &'_ str| -> HashSet<String> { line.split_whitespace().map(str::to_owned).collect() };
+    let (old, new) = (words(old), words(new));
+    2 * old.intersection(&new).count() >= old.len().max(new.len())
 }
 
 /// Whether a text holds a statement that the weights changed.
@@ -294,6 +303,12 @@ mod tests {
         };
         let before = snapshot("Trained on books.\n");
         assert_eq!(find(&before, &snapshot("Trained on books.\nSee also.\n")), None);
+        // A typo mended in a line that spoke of training.
+        let misspelt = snapshot("Tuned on call centre recordngs.\n");
+        assert_eq!(
+            find(&misspelt, &snapshot("Tuned on call centre recordings.\n")),
+            None
+        );
         let after = snapshot("Trained on books.\n- May: retrained on films\n");
         assert_eq!(find(&before, &after), Some(Announcement::Card));
     }
