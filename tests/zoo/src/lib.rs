@@ -11,4 +11,6 @@ pub mod model;
 pub mod package;
 pub mod random;
 pub mod technique;
+pub mod trained;
 pub mod truth;
+pub mod zoo;

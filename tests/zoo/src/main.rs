@@ -18,10 +18,19 @@ enum Command {
         /// Folder to write to; created when missing.
         out: PathBuf,
     },
+    /// Write the ground-truth zoo: every technique several times over unrelated families. About 150 MB.
+    Zoo {
+        /// Folder to write to; created when missing.
+        out: PathBuf,
+        /// Parameters, directions, names and declarations follow from it.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
 }
 
 fn main() -> anyhow::Result<()> {
     match Cli::parse().command {
         Command::Demo { out } => heirloom_zoo::demo::write(&out),
+        Command::Zoo { out, seed } => heirloom_zoo::zoo::write(&out, seed),
     }
 }
