@@ -12,6 +12,8 @@ export SQLX_OFFLINE := true
 
 LISTEN ?= 127.0.0.1:7878
 DEMO := .heirloom/demo
+# Tests make their own databases on one throwaway cluster.
+POSTGRES := target/debug/heirloom --data-dir target/test-postgres postgres --throwaway --
 NEXTEST := $(shell command -v cargo-nextest)
 
 help:
@@ -30,9 +32,9 @@ rust-test: web/dist/index.html
 	@scripts/setup postgres
 	cargo build --locked --workspace --all-targets
 ifeq ($(NEXTEST),)
-	target/debug/heirloom --data-dir target/test-postgres postgres -- cargo test --locked --workspace
+	$(POSTGRES) cargo test --locked --workspace
 else
-	target/debug/heirloom --data-dir target/test-postgres postgres -- cargo nextest run --locked --workspace $(if $(CI),--profile ci)
+	$(POSTGRES) cargo nextest run --locked --workspace $(if $(CI),--profile ci)
 endif
 
 web-test: web/dist/index.html
@@ -41,7 +43,7 @@ web-test: web/dist/index.html
 # The real binary, the crawled demo and a real browser.
 e2e: web/dist/index.html
 	@scripts/setup postgres chromium
-	cargo build --locked --workspace --bins
+	cargo build --locked --workspace --all-targets
 	target/debug/heirloom-zoo demo target/e2e-demo
 	HEIRLOOM_BIN=$(CURDIR)/target/debug/heirloom HEIRLOOM_DEMO=$(CURDIR)/target/e2e-demo npm --prefix web run e2e
 

@@ -9,6 +9,7 @@ pub mod hubserver;
 pub mod jobs;
 pub mod lineage;
 pub mod postgres;
+pub mod sentence;
 pub mod source;
 pub mod store;
 pub mod versioning;

@@ -2,6 +2,7 @@
 
 use super::{Global, print_json, print_text};
 use crate::postgres;
+use crate::sentence::sentence;
 use heirloom_crawler::ListFilter;
 use serde::Serialize;
 use std::fmt::Write;
@@ -81,7 +82,7 @@ async fn check_postgres(global: &Global) -> Finding {
         Err(error) => Finding {
             what,
             state: State::Broken,
-            detail: format!("{error:#}"),
+            detail: sentence(&error),
         },
     }
 }

@@ -3,6 +3,7 @@
 use super::{Global, print_json, print_text};
 use crate::eval::{Metadata, ReadPackage, ReadRevision, Score, Truth, predict, score};
 use crate::fingerprint::{Fingerprint, Level, fingerprint};
+use crate::sentence::sentence;
 use crate::source::Source;
 use crate::versioning::SnapshotFile;
 use anyhow::Context;
@@ -166,7 +167,7 @@ async fn read_revision(hub: Arc<dyn Hub>, name: &str, revision: Revision) -> any
         tags: revision.tags,
         files,
         texts,
-        fingerprint: fingerprint.map_err(|error| format!("{error:#}")),
+        fingerprint: fingerprint.map_err(|error| sentence(&error)),
     })
 }
 

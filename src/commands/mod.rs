@@ -19,6 +19,7 @@ pub mod postgres;
 pub mod serve;
 pub mod versions;
 
+use crate::sentence::sentence;
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -137,7 +138,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
 }
 
 fn report(error: &anyhow::Error) -> ExitCode {
-    eprintln!("error: {error:#}");
+    eprintln!("error: {}", sentence(error));
     ExitCode::FAILURE
 }
 

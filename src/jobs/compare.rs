@@ -3,6 +3,7 @@
 use super::may_pass;
 use crate::delta::{DiffOptions, DiffReport, diff};
 use crate::lineage::compare_pair;
+use crate::sentence::sentence;
 use crate::source::{Reference, Source};
 use crate::store::Store;
 use crate::store::diffs::{DiffResult, DiffRow, ResolvedRevision};
@@ -29,7 +30,7 @@ pub async fn run_diff(store: &Store, id: Uuid) -> anyhow::Result<()> {
     match compare(store, &row).await {
         Ok(result) => store.finish_diff(id, &result).await?,
         Err(error) if may_pass(&error) => return Err(error),
-        Err(error) => store.fail_diff(id, &format!("{error:#}")).await?,
+        Err(error) => store.fail_diff(id, &sentence(&error)).await?,
     }
     Ok(())
 }

@@ -6,6 +6,7 @@ use super::fingerprint::Reading;
 use super::ingest::ingest;
 use super::{may_pass, stops_everything};
 use crate::fingerprint::Level;
+use crate::sentence::sentence;
 use crate::store::Store;
 use crate::store::crawls::{CrawlFailure, CrawlPlan, OpenCrawl};
 use anyhow::Context;
@@ -84,7 +85,7 @@ pub async fn crawl(
         Err(error) if may_pass(&error) => return Err(error),
         Err(error) => {
             store
-                .finish_crawl(run.report.crawl, Some(&format!("{error:#}")))
+                .finish_crawl(run.report.crawl, Some(&sentence(&error)))
                 .await?;
             return Err(error);
         }
@@ -177,7 +178,7 @@ impl Run<'_> {
             Err(error) => {
                 outcome.failures.push(CrawlFailure {
                     package: name.to_owned(),
-                    reason: format!("{error:#}"),
+                    reason: sentence(&error),
                 });
             }
         }

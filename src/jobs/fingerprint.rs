@@ -2,6 +2,7 @@
 
 use super::{Progress, stops_everything};
 use crate::fingerprint::{Fingerprint, Level, fingerprint};
+use crate::sentence::sentence;
 use crate::source::Source;
 use crate::store::Store;
 use crate::store::fingerprints::PendingRevision;
@@ -54,7 +55,7 @@ impl Reading<'_> {
                 }
                 Err(error) if stops_everything(&error) => return Err(error),
                 Err(error) => {
-                    let reason = format!("{error:#}");
+                    let reason = sentence(&error);
                     if is_damage(&error) {
                         self.store
                             .save_failure(self.package_id, revision.id, &reason)

@@ -4,6 +4,7 @@
 //! died are taken over once its heartbeat is old, failures are tried again with growing delays and kept with their reason.
 
 use super::{CrawlOptions, Silent, crawl, may_pass, run_diff};
+use crate::sentence::sentence;
 use crate::store::Store;
 use crate::store::crawls::CrawlPlan;
 use crate::store::diffs::DIFFS_CHANNEL;
@@ -89,7 +90,7 @@ impl Workers {
 async fn work(shared: Shared) {
     while !shared.stop.is_cancelled() {
         if let Err(error) = work_once(&shared).await {
-            tracing::warn!("the workers stopped and will start again: {error:#}");
+            tracing::warn!("the workers stopped and will start again: {}", sentence(&error));
             shared
                 .stop
                 .run_until_cancelled(tokio::time::sleep(RESTART_AFTER))
@@ -182,7 +183,7 @@ async fn run_crawl(plan: CrawlPlan, shared: Shared) -> anyhow::Result<()> {
         Err(error) if may_pass(&error) => Err(error),
         Err(error) => {
             // Its row in `crawls` says why; another try would fail likewise.
-            tracing::error!(endpoint, "crawl failed: {error:#}");
+            tracing::error!(endpoint, "crawl failed: {}", sentence(&error));
             Ok(())
         }
     }
@@ -207,7 +208,7 @@ impl TaskHandler for DiffJob {
 async fn queue_diffs(queue: WorkerUtils, store: Store, stop: CancellationToken) {
     while !stop.is_cancelled() {
         if let Err(error) = queue_diffs_once(&queue, &store).await {
-            tracing::warn!("comparisons are not taken on for now: {error:#}");
+            tracing::warn!("comparisons are not taken on for now: {}", sentence(&error));
         }
         tokio::time::sleep(Duration::from_secs(1)).await;
     }

@@ -5,6 +5,7 @@
 
 use super::Source;
 use crate::fingerprint::{Fingerprint, Level, fingerprint};
+use crate::sentence::sentence;
 use crate::versioning::{Snapshot, SnapshotFile};
 use anyhow::Context;
 use heirloom_crawler::{FileEntry, Revision};
@@ -45,7 +46,7 @@ impl Observation {
             drop(copies);
             let (fingerprint, failure) = match read {
                 Some(Ok(fingerprint)) => (Some(fingerprint), None),
-                Some(Err(error)) => (None, Some(format!("{error:#}"))),
+                Some(Err(error)) => (None, Some(sentence(&error))),
                 None => (None, None),
             };
             Ok(Self {
