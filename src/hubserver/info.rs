@@ -323,9 +323,13 @@ fn names_match(asked: &Asked, name: &str) -> bool {
             .all(|search| lower.contains(&search.to_lowercase()))
 }
 
-/// Every `filter` is a tag the package must have; commas separate several.
+/// Every `filter` is a tag the package must have, commas separate several; `pipeline_tag` is its task.
 fn tags_match(asked: &Asked, info: &Map<String, Value>) -> bool {
     let tags = info.get("tags").and_then(Value::as_array);
+    let task = asked.first("pipeline_tag");
+    if task.is_some_and(|task| info.get("pipeline_tag").is_none_or(|tag| tag != task)) {
+        return false;
+    }
     asked
         .all("filter")
         .iter()

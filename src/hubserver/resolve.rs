@@ -6,7 +6,7 @@ use super::refuse::Refusal;
 use super::server::Hub;
 use super::storage;
 use axum::extract::{Path, Request, State};
-use axum::http::header::{ETAG, LOCATION};
+use axum::http::header::{ETAG, IF_NONE_MATCH, LOCATION};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use std::sync::Arc;
@@ -33,7 +33,9 @@ pub async fn resolve(
         })
         .await?
     };
-    let mut response = if file.is_lfs {
+    let mut response = if is_known(request.headers(), &file) {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else if file.is_lfs {
         redirect(&hub, request.headers(), &package, &commit, &file)?
     } else {
         storage::send_file(location, request).await
@@ -60,6 +62,27 @@ fn redirect(
         .push(&commit.id)
         .extend(file.path.split('/'));
     Ok((StatusCode::FOUND, [(LOCATION, url.to_string())]).into_response())
+}
+
+fn etag(file: &ServedFile) -> String {
+    let digest = if file.is_lfs {
+        &file.digest.sha256
+    } else {
+        &file.digest.git_oid
+    };
+    format!("\"{digest}\"")
+}
+
+/// Whether the client holds this very content already.
+fn is_known(headers: &HeaderMap, file: &ServedFile) -> bool {
+    headers
+        .get(IF_NONE_MATCH)
+        .and_then(|value| value.to_str().ok())
+        .is_some_and(|known| {
+            known
+                .split(',')
+                .any(|known| known.trim().trim_start_matches("W/") == etag(file))
+        })
 }
 
 /// What clients read from the first answer, whether it is the file or a redirect.

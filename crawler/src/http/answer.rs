@@ -5,7 +5,7 @@ use super::{pace, shown};
 use crate::HubError;
 use bytes::{Bytes, BytesMut};
 use reqwest::StatusCode;
-use reqwest::header::{CONTENT_RANGE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_RANGE, HeaderMap, HeaderName, HeaderValue, LOCATION};
 use serde_json::Value;
 use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -46,6 +46,18 @@ impl Answer {
         self.response.headers().get(name)
     }
 
+    /// Where a redirect points.
+    pub fn redirects_to(&self) -> Option<&HeaderValue> {
+        let status = self.status();
+        self.header(LOCATION)
+            .filter(|_| status.is_redirection() && status != StatusCode::NOT_MODIFIED)
+    }
+
+    /// A success, or the word that a range lies past the end of the file.
+    pub fn is_usable(&self) -> bool {
+        self.status().is_success() || self.status() == StatusCode::RANGE_NOT_SATISFIABLE
+    }
+
     pub fn content_length(&self) -> Option<u64> {
         self.response.content_length()
     }
@@ -55,7 +67,7 @@ impl Answer {
     }
 
     /// The next piece of the body; `None` at its end.
-    pub async fn chunk(&mut self) -> Result<Option<Bytes>, HubError> {
+    async fn chunk(&mut self) -> Result<Option<Bytes>, HubError> {
         self.response
             .chunk()
             .await
@@ -65,6 +77,13 @@ impl Answer {
     /// The whole body, at most `limit` bytes after decompression.
     pub async fn into_bytes(self, limit: u64) -> Result<Bytes, HubError> {
         let url = self.shown();
+        if !self.status().is_success() {
+            return Err(HubError::Status {
+                url,
+                status: self.status().as_u16(),
+                reason: "the answer to a request without a range".to_owned(),
+            });
+        }
         match self.read_up_to(limit).await? {
             (bytes, true) => Ok(bytes),
             (_, false) => Err(HubError::TooLarge {
@@ -91,8 +110,12 @@ impl Answer {
         Ok((body.freeze(), true))
     }
 
-    /// As [`Answer::chunk`]; a connection that ends early is told apart where the length was announced.
-    async fn chunk_expecting(&mut self, announced: Option<u64>, got: u64) -> Result<Option<Bytes>, HubError> {
+    /// The next piece of the body, `None` at its end. A connection that ends early is told apart where the length was announced.
+    pub async fn chunk_expecting(
+        &mut self,
+        announced: Option<u64>,
+        got: u64,
+    ) -> Result<Option<Bytes>, HubError> {
         match (self.chunk().await, announced) {
             (Err(HubError::Disconnected { url, .. }), Some(expected)) if got < expected => {
                 Err(HubError::Truncated { url, expected, got })
@@ -126,6 +149,7 @@ impl Answer {
                 self.check_content_range(&range)?;
                 0
             }
+            StatusCode::RANGE_NOT_SATISFIABLE => return Err(self.out_of_range(&range)),
             _ if range.start > MAX_SKIPPED_BYTES => {
                 return Err(HubError::RangeIgnored {
                     url: self.shown(),
@@ -176,6 +200,19 @@ impl Answer {
             });
         }
         Err(self.malformed_range(&format!("bytes {got:?} were sent where {range:?} were asked for")))
+    }
+
+    /// A 416 states the size: `Content-Range: bytes */100`.
+    fn out_of_range(&self, range: &Range<u64>) -> HubError {
+        let size = self
+            .header(CONTENT_RANGE)
+            .and_then(|value| value.to_str().ok()?.rsplit_once('/')?.1.trim().parse().ok());
+        HubError::OutOfRange {
+            file: self.shown(),
+            start: range.start,
+            end: range.end,
+            size: size.unwrap_or(range.start),
+        }
     }
 
     fn malformed_range(&self, reason: &str) -> HubError {

@@ -73,16 +73,24 @@ impl Client {
         }
         let mut answer = self.send(Method::GET, &ask).await?;
         let fail = |error| HubError::disk(target, error, file.size.unwrap_or(0));
+        if answer.status() == StatusCode::RANGE_NOT_SATISFIABLE {
+            // The file is another one by now; the next attempt starts over.
+            let got = partial.size;
+            partial.restart().map_err(fail)?;
+            return Err(HubError::Truncated {
+                url: answer.shown(),
+                expected: file.size.unwrap_or(got),
+                got,
+            });
+        }
         if !continues(&answer, partial.size) {
             partial.restart().map_err(fail)?;
         }
         partial.etag = strong_etag(&answer);
         let announced = expected_size(file, &answer, partial.size);
         loop {
-            let chunk = match answer.chunk().await {
-                Ok(Some(chunk)) => chunk,
-                Ok(None) => break,
-                Err(error) => return Err(error),
+            let Some(chunk) = answer.chunk_expecting(announced, partial.size).await? else {
+                break;
             };
             if file.size.is_none() {
                 self.budget.reserve(chunk.len() as u64)?;

@@ -5,6 +5,7 @@
 
 mod answer;
 mod download;
+mod known;
 mod link;
 mod pace;
 mod redirect;
@@ -21,8 +22,8 @@ pub use token::Token;
 
 use crate::HubError;
 use bytes::Bytes;
-use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, LOCATION, RANGE};
-use reqwest::{Method, StatusCode};
+use reqwest::Method;
+use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RANGE};
 use serde_json::Value;
 use std::ops::Range;
 use std::sync::Arc;
@@ -133,6 +134,7 @@ pub struct Client {
     timeouts: Timeouts,
     pacer: Arc<pace::Pacer>,
     resolver: redirect::GuardedResolver,
+    known: Arc<known::KnownLocations>,
     budget: Arc<answer::ByteBudget>,
 }
 
@@ -164,6 +166,7 @@ impl Client {
             timeouts: config.timeouts,
             pacer: Arc::new(pace::Pacer::new(config.pace)),
             resolver,
+            known: Arc::default(),
             budget: Arc::new(answer::ByteBudget::new(config.byte_budget)),
         })
     }
@@ -238,24 +241,41 @@ impl Client {
 
     /// Sends one request, following safe redirects; an answer that is not a success becomes the error it stands for.
     async fn send(&self, method: Method, ask: &Ask<'_>) -> Result<Answer, HubError> {
+        if let Some(answer) = self.send_to_known(method.clone(), ask).await? {
+            return Ok(answer);
+        }
         let mut url = ask.url.clone();
         for _ in 0..=redirect::MAX_REDIRECTS {
             let answer = self.send_once(method.clone(), &url, &ask.headers).await?;
-            let location = answer.header(LOCATION);
-            match location {
-                Some(location)
-                    if answer.status().is_redirection() && answer.status() != StatusCode::NOT_MODIFIED =>
-                {
-                    url = redirect::next_hop(&self.base, &url, location, ask.hosts, &self.resolver).await?;
-                }
-                _ if answer.status().is_success() => return Ok(answer),
-                _ => return Err(answer.into_refusal(&self.endpoint(), ask.subject).await),
+            if let Some(location) = answer.redirects_to() {
+                url = redirect::next_hop(&self.base, &url, location, ask.hosts, &self.resolver).await?;
+                continue;
             }
+            if !answer.is_usable() {
+                return Err(answer.into_refusal(&self.endpoint(), ask.subject).await);
+            }
+            if !self.is_own(&url) {
+                self.known.learn(&ask.url, &url);
+            }
+            return Ok(answer);
         }
         Err(HubError::RedirectLoop {
             url: shown(&ask.url),
             limit: redirect::MAX_REDIRECTS,
         })
+    }
+
+    /// Asks the storage host the hub named last time; `None` where there is none or its address no longer holds.
+    async fn send_to_known(&self, method: Method, ask: &Ask<'_>) -> Result<Option<Answer>, HubError> {
+        let Some(location) = self.known.get(&ask.url) else {
+            return Ok(None);
+        };
+        let answer = self.send_once(method, &location, &ask.headers).await?;
+        if answer.is_usable() {
+            return Ok(Some(answer));
+        }
+        self.known.forget(&ask.url);
+        Ok(None)
     }
 
     async fn send_once(&self, method: Method, url: &Url, headers: &HeaderMap) -> Result<Answer, HubError> {
@@ -312,9 +332,12 @@ pub fn parse_endpoint(endpoint: &str) -> Result<Url, HubError> {
     Ok(url)
 }
 
-/// A URL as it may be shown: query strings of storage hosts hold signatures.
+/// A URL as it may be shown: query strings of storage hosts hold signatures, and an attacker's redirect may hold a password.
 pub fn shown(url: &Url) -> String {
     let mut url = url.clone();
+    // Both fail only for URLs that can hold no credentials.
+    let _ = url.set_username("");
+    let _ = url.set_password(None);
     url.set_query(None);
     url.set_fragment(None);
     url.to_string()
