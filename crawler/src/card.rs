@@ -6,6 +6,7 @@
 use crate::licence::to_spdx;
 use crate::package::Package;
 use serde_json::Value;
+use serde_saphyr::options::DuplicateKeyPolicy;
 
 /// Front matter longer than this is not read.
 const MAX_FRONT_MATTER_BYTES: usize = 1 << 20;
@@ -16,7 +17,9 @@ pub fn front_matter(card: &str) -> Option<Value> {
     if yaml.len() > MAX_FRONT_MATTER_BYTES {
         return None;
     }
-    match serde_saphyr::from_str::<Value>(yaml) {
+    // Published cards repeat keys; as in YAML 1.1 readers, the last one counts.
+    let options = serde_saphyr::options! { duplicate_keys: DuplicateKeyPolicy::LastWins };
+    match serde_saphyr::from_str_with_options::<Value>(yaml, options) {
         Ok(value @ Value::Object(_)) => Some(value),
         Ok(_) => None,
         Err(error) => {
@@ -153,6 +156,8 @@ mod tests {
             front_matter("---\r\nlicense: mit\r\n---\r\ntext"),
             Some(json!({"license": "mit"}))
         );
+        assert_eq!(front_matter("---\na: 1\na: 2\n---\n"), Some(json!({"a": 2})));
+        assert_eq!(front_matter("---\na: 1\na: 2\n---\n"), Some(json!({"a": 2})));
         for card in [
             "",
             "# Title",

@@ -7,14 +7,18 @@ pub mod cache;
 mod card;
 pub mod dir;
 mod disk;
+mod documents;
 mod error;
 pub mod hf;
 mod http;
 mod licence;
 mod listing;
+pub mod modelhub_ai;
+pub mod onnx_zoo;
 mod open;
 mod package;
 mod path;
+pub mod pytorch_hub;
 
 pub use error::HubError;
 pub use http::{Pace, RetryPolicy, Timeouts, Token};

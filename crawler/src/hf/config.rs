@@ -1,20 +1,9 @@
 //! Where the hub is and who asks, from the environment the Hugging Face clients use.
 
-use crate::http::{ClientConfig, Pace, RetryPolicy, Timeouts, Token, is_local_name, parse_endpoint};
-use std::num::NonZeroU32;
+use crate::http::{ClientConfig, Pace, RetryPolicy, Timeouts, Token, USER_AGENT, parse_endpoint};
 use std::path::PathBuf;
 
 pub const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
-const USUAL_PACE: Pace = Pace {
-    requests_per_second: NonZeroU32::new(10),
-    concurrent_requests: 8,
-};
-/// A hub on this machine or network is ours to load.
-const LOCAL_PACE: Pace = Pace {
-    requests_per_second: None,
-    concurrent_requests: 32,
-};
-
 /// Configuration of an [`super::HfHub`]; the defaults suit a public hub.
 #[derive(Debug, Clone)]
 pub struct HfConfig {
@@ -37,7 +26,7 @@ impl HfConfig {
         Self {
             endpoint: endpoint.into(),
             token: None,
-            user_agent: concat!("heirloom/", env!("CARGO_PKG_VERSION")).to_owned(),
+            user_agent: USER_AGENT.to_owned(),
             retry: RetryPolicy::default(),
             timeouts: Timeouts::default(),
             pace: None,
@@ -69,15 +58,14 @@ impl HfConfig {
     }
 
     pub(super) fn into_client_config(self) -> ClientConfig {
-        let local = parse_endpoint(&self.endpoint).is_ok_and(|url| is_local_name(&url));
-        let usual = if local { LOCAL_PACE } else { USUAL_PACE };
+        let usual = ClientConfig::usual(&self.endpoint);
         ClientConfig {
             endpoint: self.endpoint,
             token: self.token,
             user_agent: self.user_agent,
             retry: self.retry,
             timeouts: self.timeouts,
-            pace: self.pace.unwrap_or(usual),
+            pace: self.pace.unwrap_or(usual.pace),
             byte_budget: self.byte_budget,
         }
     }

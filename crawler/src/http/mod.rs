@@ -25,6 +25,7 @@ use bytes::Bytes;
 use reqwest::Method;
 use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RANGE};
 use serde_json::Value;
+use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,6 +35,18 @@ use url::Url;
 pub const MAX_JSON_BYTES: u64 = 64 << 20;
 /// A download or range slower than this on average is given up.
 const SLOWEST_BYTES_PER_SECOND: u64 = 16 << 10;
+
+/// Who asks.
+pub const USER_AGENT: &str = concat!("heirloom/", env!("CARGO_PKG_VERSION"));
+const USUAL_PACE: Pace = Pace {
+    requests_per_second: NonZeroU32::new(10),
+    concurrent_requests: 8,
+};
+/// A hub on this machine or network is ours to load.
+const LOCAL_PACE: Pace = Pace {
+    requests_per_second: None,
+    concurrent_requests: 32,
+};
 
 /// How to speak to one hub.
 #[derive(Debug, Clone)]
@@ -47,6 +60,22 @@ pub struct ClientConfig {
     pub pace: Pace,
     /// File bytes that may be read in all; `None` for no limit.
     pub byte_budget: Option<u64>,
+}
+
+impl ClientConfig {
+    /// No token and the usual limits: gentle with public hubs, unbounded on this machine.
+    pub fn usual(endpoint: &str) -> Self {
+        let is_local = parse_endpoint(endpoint).is_ok_and(|url| is_local_name(&url));
+        Self {
+            endpoint: endpoint.to_owned(),
+            token: None,
+            user_agent: USER_AGENT.to_owned(),
+            retry: RetryPolicy::default(),
+            timeouts: Timeouts::default(),
+            pace: if is_local { LOCAL_PACE } else { USUAL_PACE },
+            byte_budget: None,
+        }
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -72,7 +101,7 @@ impl Default for Timeouts {
 #[derive(Debug, Clone)]
 pub struct Pace {
     /// `None` for no limit of our own.
-    pub requests_per_second: Option<std::num::NonZeroU32>,
+    pub requests_per_second: Option<NonZeroU32>,
     pub concurrent_requests: usize,
 }
 
