@@ -25,7 +25,7 @@ export function familyRows({ nodes, edges }: Lineage): FamilyRow[] {
   for (const node of nodes) {
     const parent = edgeOf.get(node.reference)?.parents.find((reference) => known.has(reference));
     if (parent === undefined) roots.push(node.reference);
-    else children.set(parent, [...(children.get(parent) ?? []), node.reference]);
+    else if (!children.get(parent)?.push(node.reference)) children.set(parent, [node.reference]);
   }
 
   const rows: FamilyRow[] = [];

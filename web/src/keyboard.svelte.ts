@@ -13,12 +13,13 @@ export const shortcuts: readonly [keys: string, meaning: string][] = [
   ["Enter", "Open the row"],
   ["g o", "Go to Overview"],
   ["g m", "Go to Models"],
+  ["g a", "Go to Atlas"],
   ["g d", "Go to Diff"],
   ["g c", "Go to Crawls"],
   ["?", "Show these keys"],
 ];
 
-const PLACES: Record<string, string> = { o: "/", m: "/models", d: "/diff", c: "/crawls" };
+const PLACES: Record<string, string> = { o: "/", m: "/models", a: "/atlas", d: "/diff", c: "/crawls" };
 
 export function listenForShortcuts(): () => void {
   let afterG = false;

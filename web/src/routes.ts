@@ -6,6 +6,7 @@ export type Route =
   | { page: "overview" }
   | { page: "models" }
   | { page: "model"; reference: string; tab: ModelTab }
+  | { page: "atlas" }
   | { page: "diff" }
   | { page: "crawls" }
   | { page: "missing"; path: string };
@@ -19,13 +20,18 @@ export function matchRoute(pathname: string): Route {
     .map(decode);
   const [first, hub, owner, name, tab] = parts;
   if (parts.length === 0) return { page: "overview" };
-  if (parts.length === 1 && (first === "models" || first === "diff" || first === "crawls"))
-    return { page: first };
+  if (parts.length === 1 && isPlain(first)) return { page: first };
   const isTab = tab === undefined || TABS.includes(tab);
   if (first === "models" && hub && owner && name && isTab && parts.length <= 5) {
     return { page: "model", reference: `${hub}:${owner}/${name}`, tab: (tab ?? "summary") as ModelTab };
   }
   return { page: "missing", path: pathname };
+}
+
+type PlainPage = "models" | "atlas" | "diff" | "crawls";
+
+function isPlain(name: string | undefined): name is PlainPage {
+  return name === "models" || name === "atlas" || name === "diff" || name === "crawls";
 }
 
 function decode(part: string): string {

@@ -11,6 +11,8 @@ export const browser: Partial<PlaywrightTestOptions & PlaywrightWorkerOptions> =
     args: [
       "--no-sandbox",
       "--disable-gpu",
+      // The atlas draws with WebGL, here without a graphics card.
+      "--enable-unsafe-swiftshader",
       "--disable-quic",
       "--no-first-run",
       "--disable-background-networking",

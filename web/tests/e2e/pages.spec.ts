@@ -23,10 +23,13 @@ test("every page", async ({ page, heirloom }) => {
     ["tensors", `${model}/tensors`, "Held by"],
     ["card", `${model}/card`, "Model card"],
     ["diff", diff, "What it looks like"],
+    ["atlas", "/atlas", "Whole map"],
     ["crawls", "/crawls", "Packages"],
   ];
   const complaints: string[] = [];
   page.on("console", (message) => {
+    // Said by the software that stands in for a graphics card.
+    if (message.text().includes("GL Driver Message")) return;
     if (message.type() === "error" || message.type() === "warning")
       complaints.push(`${page.url()}: ${message.text()}`);
   });

@@ -22,6 +22,8 @@ const pages: Record<string, { path: string; ready: string }> = {
     path: "/diff?a=hf:meadow/oak-1b-instruct&b=hf:riverlab/oak-1b-legal",
     ready: "Where it changed",
   },
+  atlas: { path: "/atlas", ready: "75 models" },
+  "atlas with a choice": { path: "/atlas?model=hf:riverlab/oak-1b-legal", ready: "relative_delta_norm" },
   crawls: { path: "/crawls", ready: "no failures" },
   missing: { path: "/nowhere", ready: "There is no page at this address" },
 };
@@ -38,6 +40,8 @@ for (const { name: look, ...use } of looks) {
       test(name, async ({ page }) => {
         const complaints: string[] = [];
         page.on("console", (message) => {
+          // Said by the software that stands in for a graphics card.
+          if (message.text().includes("GL Driver Message")) return;
           if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
         });
         page.on("pageerror", (error) => complaints.push(error.message));

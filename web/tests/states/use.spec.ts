@@ -1,6 +1,7 @@
 // Using the pages: keyboard, addresses, copying, and a card that tries something.
 
 import { expect, test } from "@playwright/test";
+import { readFile } from "node:fs/promises";
 
 test("from anywhere to a model's evidence and a diff, by keyboard alone", async ({ page }) => {
   await page.goto("/");
@@ -120,4 +121,39 @@ test("the first page stays light", async ({ page }) => {
       }),
   );
   expect(shift).toBeLessThan(0.1);
+});
+
+test("columns are chosen, and the choice is in the address", async ({ page }) => {
+  await page.goto("/models");
+  await page.getByText("Columns", { exact: true }).click();
+  await page.getByRole("checkbox", { name: "Likes" }).check();
+  await page.getByRole("checkbox", { name: "Licence" }).uncheck();
+  await expect(page.getByRole("columnheader", { name: "Likes" })).toBeVisible();
+  await page.reload();
+  await expect(page.getByRole("columnheader", { name: "Likes" })).toBeVisible();
+  await expect(page.getByRole("columnheader", { name: "Licence" })).toHaveCount(0);
+});
+
+test("what is shown can be had as CSV", async ({ page }) => {
+  await page.goto("/models?relation=quantized");
+  await expect(page.getByText("2 models")).toBeVisible();
+  const downloading = page.waitForEvent("download");
+  await page.getByRole("button", { name: "CSV" }).click();
+  const download = await downloading;
+  expect(download.suggestedFilename()).toBe("models.csv");
+  const lines = (await readFile(await download.path(), "utf8")).trimEnd().split("\r\n");
+  expect(lines).toHaveLength(3);
+  expect(lines[1]).toMatch(/^hf:riverlab\/oak-1b-legal-gptq,/);
+});
+
+test("the atlas filters, and its time slider hides what came later", async ({ page }) => {
+  await page.goto("/atlas");
+  await expect(page.getByText("75 models")).toBeVisible();
+  await page.getByLabel("Verdict on the declared base").selectOption("contradicted");
+  await expect(page.getByText("1 of 75 models")).toBeVisible();
+  await page.getByLabel("Verdict on the declared base").selectOption("");
+  await page.getByRole("slider").press("Home");
+  await expect(page.getByText("1 of 75 models")).toBeVisible();
+  await page.getByRole("slider").press("End");
+  await expect(page.getByText("75 models", { exact: true })).toBeVisible();
 });

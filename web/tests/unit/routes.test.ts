@@ -6,6 +6,7 @@ test.each([
   ["/", { page: "overview" }],
   ["/models", { page: "models" }],
   ["/models/", { page: "models" }],
+  ["/atlas", { page: "atlas" }],
   ["/diff", { page: "diff" }],
   ["/crawls", { page: "crawls" }],
   ["/models/hf/a/b", { page: "model", reference: "hf:a/b", tab: "summary" }],

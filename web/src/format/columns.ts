@@ -1,0 +1,43 @@
+// The columns of the table of models, and the choice of them in an address.
+
+export const columnNames = {
+  derivation: "Derivation",
+  verdict: "Declared base",
+  version: "Version",
+  parameters: "Parameters",
+  licence: "Licence",
+  downloads: "Downloads",
+  likes: "Likes",
+  task: "Task",
+  library: "Library",
+  revisions: "Revisions",
+  created: "Created",
+  changed: "Changed",
+} as const;
+
+export type Column = keyof typeof columnNames;
+
+export const columns = Object.keys(columnNames) as Column[];
+
+export const defaultColumns: readonly Column[] = [
+  "derivation",
+  "verdict",
+  "version",
+  "parameters",
+  "licence",
+  "downloads",
+  "changed",
+];
+
+/** `null` is an address that says nothing of columns; unknown names are left out. */
+export function parseColumns(text: string | null): readonly Column[] {
+  if (text === null) return defaultColumns;
+  const wanted = text.split(",");
+  return columns.filter((column) => wanted.includes(column));
+}
+
+/** Empty for the usual columns, so that the usual address stays short. */
+export function formatColumns(chosen: readonly Column[]): string {
+  const ordered = columns.filter((column) => chosen.includes(column));
+  return ordered.join() === defaultColumns.join() ? "" : ordered.join() || "name";
+}
