@@ -85,8 +85,7 @@ export const diff = (id: string): Question<Diff> => ({ path: `/diffs/${encodeURI
 export const crawls = (): Question<CrawlList> => ({ path: "/crawls" });
 
 /** A diff the server already has comes back whole. */
-export function startDiff(a: string, b: string): Promise<Diff> {
-  const body: DiffRequest = { a, b };
+export function startDiff(body: DiffRequest): Promise<Diff> {
   return request<Diff>("/diffs", {
     method: "POST",
     headers: { "content-type": "application/json" },

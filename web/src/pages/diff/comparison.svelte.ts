@@ -4,7 +4,7 @@
 import { ask, diff as diffById, startDiff } from "../../api/client";
 import { connection } from "../../api/connection.svelte";
 import { Problem } from "../../api/problem";
-import type { Diff } from "../../api/types";
+import type { Diff, DiffRequest } from "../../api/types";
 
 const FIRST_POLL_MILLISECONDS = 250;
 const SLOWEST_POLL_MILLISECONDS = 2000;
@@ -21,17 +21,17 @@ export class Comparison {
   }
 
   /** Returns how to stop following. */
-  follow(a: string, b: string): () => void {
+  follow(question: DiffRequest): () => void {
     this.forget();
     const abort = new AbortController();
     this.#abort = abort;
-    void this.#run(a, b, abort.signal);
+    void this.#run(question, abort.signal);
     return () => abort.abort();
   }
 
-  async #run(a: string, b: string, signal: AbortSignal): Promise<void> {
+  async #run(question: DiffRequest, signal: AbortSignal): Promise<void> {
     try {
-      let diff = await startDiff(a, b);
+      let diff = await startDiff(question);
       let pause = FIRST_POLL_MILLISECONDS;
       while (!signal.aborted) {
         this.diff = diff;
