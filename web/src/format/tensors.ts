@@ -8,16 +8,26 @@ export interface Place {
   role: string;
 }
 
-/** The first number in a dotted name is its layer. */
+/** The first number in a dotted name is its layer: `layers.3.…`, or else the 1 of `conv1.weight`. */
 export function placeOf(name: string): Place {
   const parts = name.split(/[./]/);
   const index = parts.findIndex((part) => /^\d+$/.test(part));
-  if (index < 0) return { stack: null, layer: null, role: name };
+  if (index < 0) return numberedPlace(parts) ?? { stack: null, layer: null, role: name };
   return {
     stack: parts.slice(0, index).join("."),
     layer: Number(parts[index]),
     role: parts.slice(index + 1).join(".") || "value",
   };
+}
+
+function numberedPlace(parts: readonly string[]): Place | null {
+  for (const [index, part] of parts.entries()) {
+    const [, word, number] = /^(.*[a-z])_?(\d+)$/i.exec(part) ?? [];
+    if (word === undefined || index === parts.length - 1) continue;
+    const stack = [...parts.slice(0, index), word].join(".");
+    return { stack, layer: Number(number), role: parts.slice(index + 1).join(".") };
+  }
+  return null;
 }
 
 export interface HeatColumn {

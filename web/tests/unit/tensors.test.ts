@@ -8,7 +8,10 @@ test.each([
   ["0.weight", "", 0, "weight"],
   ["blocks.4", "blocks", 4, "value"],
   ["lm_head.weight", null, null, "lm_head.weight"],
-  ["conv1.weight", null, null, "conv1.weight"],
+  ["conv1.weight", "conv", 1, "weight"],
+  ["encoder.block_12.norm.bias", "encoder.block", 12, "norm.bias"],
+  ["final_conv.weight", null, null, "final_conv.weight"],
+  ["weight2", null, null, "weight2"],
 ])("%s", (name, stack, layer, role) => expect(placeOf(name)).toEqual({ stack, layer, role }));
 
 test("a heat map has a cell for every tensor, layers in order, stacks apart", () => {
