@@ -12,11 +12,14 @@ pub mod fingerprint;
 pub mod hub;
 pub mod identify;
 pub mod lineage;
+pub mod lock;
 pub mod migrate;
 pub mod name;
 pub mod openapi;
 pub mod postgres;
 pub mod serve;
+pub mod study;
+pub mod verify;
 pub mod versions;
 
 use crate::sentence::sentence;
@@ -92,6 +95,12 @@ pub enum Command {
     Diff(diff::Args),
     /// Which bump does NEW deserve over OLD? Exit code for CI.
     Check(check::Args),
+    /// Pin models by digest in models.lock.
+    Lock(lock::Args),
+    /// Is what models.lock names still what was locked? Exit code 1 if not.
+    Verify(verify::Args),
+    /// Measure how models are named and versioned, as the founding study did.
+    Study(study::Args),
     /// Score lineage and versions against a ground truth.
     Eval(eval::Args),
     /// Check Postgres, disk and hubs, and say what to do.
@@ -129,6 +138,9 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Name(args) => name::run(args, global).await,
         Command::Diff(args) => diff::run(args, global).await,
         Command::Check(args) => check::run(args, global).await,
+        Command::Lock(args) => lock::run(args, global).await,
+        Command::Verify(args) => verify::run(args, global).await,
+        Command::Study(args) => study::run(args, global).await,
         Command::Eval(args) => eval::run(args, global).await,
         Command::Doctor(args) => doctor::run(args, global).await,
         Command::Migrate(args) => migrate::run(args, global).await,

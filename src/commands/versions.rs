@@ -1,12 +1,15 @@
 //! `heirloom versions`: the versions of a model's revisions, newest first.
 
 use super::{Global, print_json, print_text};
+use crate::postgres;
 use crate::source::observation::Observation;
 use crate::source::{Reference, Source};
-use crate::versioning::{AssignedVersion, Reason, Snapshot, assign_versions};
+use crate::store::revisions::RevisionRow;
+use crate::versioning::{AssignedVersion, Reason, Snapshot, assign_versions, resolve};
 use anyhow::{Context, bail};
 use heirloom_crawler::{Hub, Revision};
 use indicatif::{ProgressBar, ProgressStyle};
+use semver::{Version, VersionReq};
 use serde::Serialize;
 use std::path::Path;
 use std::process::ExitCode;
@@ -14,8 +17,10 @@ use std::sync::Arc;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:
-  heirloom versions ./hub/owner/name          a package folder, with its .revisions
-  heirloom versions hf:owner/name --direct    read every revision from the hub, without the database")]
+  heirloom versions hf:owner/name                      as crawled
+  heirloom versions hf:owner/name --require '^1.2'     the one revision that the requirement chooses
+  heirloom versions ./hub/owner/name                   a package folder, with its .revisions
+  heirloom versions hf:owner/name --direct             read every revision from the hub, without the database")]
 pub struct Args {
     /// A package folder (owner/name, earlier revisions under .revisions), or hf:owner/name.
     #[arg(value_name = "REF")]
@@ -23,16 +28,19 @@ pub struct Args {
     /// Read every revision of a hub package now, instead of what was crawled.
     #[arg(long)]
     direct: bool,
+    /// Print only the newest revision of the highest version admitted, as in ^1.2 or >=2, <3.
+    #[arg(long, value_name = "REQUIREMENT")]
+    require: Option<VersionReq>,
 }
 
 /// One revision, as `--json` prints it.
 #[derive(Serialize)]
-struct Line {
-    revision: String,
+pub(super) struct Line {
+    pub(super) revision: String,
     date: Option<String>,
     title: String,
     tags: Vec<String>,
-    version: String,
+    pub(super) version: Option<String>,
     declared: Option<String>,
     bump: Option<String>,
     silent: bool,
@@ -42,24 +50,73 @@ struct Line {
 }
 
 pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
-    let lines = match args.reference.parse()? {
-        Reference::Path(path) => {
-            let (hub, name) = folder_hub(&path)?;
-            read(hub, &name, global).await?
-        }
-        Reference::Hub { hub, name, .. } if args.direct => {
-            read(heirloom_crawler::open(&hub, None)?, &name, global).await?
-        }
-        Reference::Hub { hub, name, .. } => {
-            bail!("{hub}:{name} is not read from the database yet; use --direct")
-        }
-    };
+    let mut lines = read(&args.reference.parse()?, args.direct, global).await?;
+    if let Some(requirement) = &args.require {
+        let chosen = choose(&lines, requirement)
+            .with_context(|| format!("no version of {} is admitted by {requirement}", args.reference))?;
+        lines = vec![lines.swap_remove(chosen)];
+    }
     if global.json {
         print_json(&lines)?;
     } else {
         print_text(&table(&lines))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// All revisions, newest first: a folder's by reading them, a hub package's from the database, or from the hub if `direct`.
+pub(super) async fn read(reference: &Reference, direct: bool, global: &Global) -> anyhow::Result<Vec<Line>> {
+    match reference {
+        Reference::Path(path) => {
+            let (hub, name) = folder_hub(path)?;
+            read_hub(hub, &name, global).await
+        }
+        Reference::Hub { hub, name, .. } if direct => {
+            read_hub(heirloom_crawler::open(hub, None)?, name, global).await
+        }
+        Reference::Hub { hub, name, .. } => read_database(hub, name, global).await,
+    }
+}
+
+/// Position of the line that a requirement chooses.
+pub(super) fn choose(lines: &[Line], requirement: &VersionReq) -> Option<usize> {
+    let versions: Vec<(Version, usize)> = lines
+        .iter()
+        .enumerate()
+        .rev()
+        .filter_map(|(position, line)| Some((line.version.as_ref()?.parse().ok()?, position)))
+        .collect();
+    resolve(requirement, &versions).map(|(_, position)| *position)
+}
+
+async fn read_database(hub: &str, name: &str, global: &Global) -> anyhow::Result<Vec<Line>> {
+    let (owner, short) = name.split_once('/').unwrap_or((heirloom_crawler::NO_OWNER, name));
+    let database = postgres::open(&global.data_dir, global.database_url.as_deref()).await?;
+    let rows = match database.store.model_id(hub, owner, short).await? {
+        Some(id) => Some(database.store.list_revisions(id).await?),
+        None => None,
+    };
+    database.close().await?;
+    let rows = rows.with_context(|| {
+        format!("{hub}:{name} was not crawled: run `heirloom crawl {hub} --author {owner}`, or use --direct")
+    })?;
+    Ok(rows.into_iter().map(stored_line).collect())
+}
+
+fn stored_line(row: RevisionRow) -> Line {
+    Line {
+        revision: row.revision,
+        date: row.date.map(|date| date.date().to_string()),
+        title: row.title,
+        tags: row.tags,
+        version: row.version,
+        declared: row.declared,
+        bump: row.bump,
+        silent: row.silent,
+        weights_changed: row.weights_changed,
+        reasons: row.reasons.0,
+        failure: row.failure,
+    }
 }
 
 /// A folder `DIR/owner/name` is the package `owner/name` of the hub `DIR`.
@@ -78,7 +135,7 @@ fn folder_hub(path: &Path) -> anyhow::Result<(Arc<dyn Hub>, String)> {
     Ok((hub, format!("{owner_name}/{name}")))
 }
 
-async fn read(hub: Arc<dyn Hub>, name: &str, global: &Global) -> anyhow::Result<Vec<Line>> {
+async fn read_hub(hub: Arc<dyn Hub>, name: &str, global: &Global) -> anyhow::Result<Vec<Line>> {
     let mut revisions = hub.revisions(name).await?;
     revisions.reverse();
     let bar = progress(revisions.len(), global);
@@ -116,7 +173,7 @@ fn line(revision: Revision, assigned: AssignedVersion, failure: Option<String>) 
         date: revision.date.map(|date| date.date().to_string()),
         title: revision.title,
         tags: revision.tags,
-        version: assigned.version.to_string(),
+        version: Some(assigned.version.to_string()),
         declared: assigned.declared,
         bump: decision.as_ref().map(|decision| decision.bump.to_string()),
         silent: decision.as_ref().is_some_and(|decision| decision.silent),
@@ -134,7 +191,7 @@ fn table(lines: &[Line]) -> String {
         let silent = if line.silent { "  SILENT" } else { "" };
         text += &format!(
             "{:<22} declared {:<9} {:<5} {} {:.10} {}{silent}\n",
-            line.version,
+            or_dash(&line.version),
             or_dash(&line.declared),
             line.bump.as_deref().unwrap_or("first"),
             or_dash(&line.date),

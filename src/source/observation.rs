@@ -75,7 +75,8 @@ impl Observation {
 }
 
 /// SHA-256 of every file: the hub's where it gives one, else of the text or of the file here. Falls back to the hub's own id.
-fn digests(source: &Source) -> anyhow::Result<Vec<SnapshotFile>> {
+/// Reads files of this machine whole: call from a blocking thread.
+pub fn digests(source: &Source) -> anyhow::Result<Vec<SnapshotFile>> {
     let files = source.files.par_iter().map(|file| {
         Ok(SnapshotFile {
             path: file.path.clone(),

@@ -18,6 +18,7 @@ pub mod models;
 pub mod overview;
 pub mod packages;
 pub mod revisions;
+pub mod study;
 pub mod tensors;
 pub mod versions;
 

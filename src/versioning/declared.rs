@@ -5,7 +5,12 @@ use semver::{BuildMetadata, Prerelease, Version};
 
 /// The version a package's name declares: `owner/model-7b-v0.2` → 0.2.0. `None` when the name holds none.
 pub fn declared_version(name: &str) -> Option<Version> {
-    lenient(parse_name(name).first(Kind::Version)?)
+    segment_version(parse_name(name).first(Kind::Version)?)
+}
+
+/// The version a segment of a name spells: `v0.2`.
+pub(super) fn segment_version(text: &str) -> Option<Version> {
+    lenient(text)
 }
 
 /// The version a tag declares: `v1.2.0-rc.1`, `1.2`, `release-3`. `None` for any other tag.

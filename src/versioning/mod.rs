@@ -11,8 +11,12 @@ mod changes;
 mod decision;
 mod declared;
 mod history;
+pub mod lines;
+pub mod lock;
 pub mod name;
+mod requirement;
 mod snapshot;
+pub mod study;
 #[cfg(test)]
 mod tests;
 
@@ -21,4 +25,5 @@ pub use decision::{Bump, BumpDecision, Reason, decide_bump};
 pub use declared::{declared_version, is_prerelease};
 pub use history::{AssignedVersion, assign_versions, next_version};
 pub use name::{Kind, Name, Segment, parse_name};
+pub use requirement::resolve;
 pub use snapshot::{Snapshot, SnapshotFile};

@@ -21,8 +21,9 @@ const UNOBSERVED: [&str; 12] = [
 ];
 
 /// Files that have a kind of their own.
-const READ_ELSEWHERE: [&str; 26] = [
+const READ_ELSEWHERE: [&str; 27] = [
     "README.md",
+    "ONNX_HUB_MANIFEST.json",
     "LICENSE.md",
     "1_Pooling/config.json",
     "config.json",

@@ -12,6 +12,7 @@ mod generation;
 mod json;
 mod licence;
 mod processor;
+mod signature;
 mod template;
 mod tokenizer;
 pub(super) mod weights;
@@ -26,10 +27,11 @@ pub(super) struct Step<'a> {
 }
 
 /// Every kind but the weights, in the order reasons are given within one bump.
-pub(super) const KINDS: [fn(&Step<'_>) -> Vec<Reason>; 11] = [
+pub(super) const KINDS: [fn(&Step<'_>) -> Vec<Reason>; 12] = [
     config::compare,
     tokenizer::compare,
     processor::compare,
+    signature::compare,
     code::compare,
     formats::compare,
     licence::compare,

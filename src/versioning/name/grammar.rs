@@ -150,10 +150,7 @@ fn with_number(words: &[&str], at: usize, length: usize, kind: Kind) -> Piece {
         if !ends_in_digit && words.get(end).is_some_and(is_generation) {
             end += 1;
         }
-        while words
-            .get(end)
-            .is_some_and(|word| matches!(*word, "base" | "cased" | "uncased"))
-        {
+        while words.get(end).is_some_and(|word| is_base_word(word)) {
             end += 1;
         }
     }
@@ -161,6 +158,11 @@ fn with_number(words: &[&str], at: usize, length: usize, kind: Kind) -> Piece {
         tokens: at..end,
         kind,
     }
+}
+
+/// Words that name a family's standard checkpoint, and so belong to the base model.
+pub fn is_base_word(word: &str) -> bool {
+    matches!(word, "base" | "cased" | "uncased")
 }
 
 /// `2024-03-01`, `2024-03`, `2407`

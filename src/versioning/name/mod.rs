@@ -11,7 +11,7 @@ mod shape;
 mod tests;
 mod token;
 
-pub use grammar::parse_name;
+pub use grammar::{is_base_word, parse_name};
 
 use serde::{Deserialize, Serialize};
 

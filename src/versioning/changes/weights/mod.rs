@@ -29,6 +29,13 @@ pub(in crate::versioning) fn compare(old: &Snapshot<'_>, new: &Snapshot<'_>) -> 
     let (Some(before), Some(after)) = (old.fingerprint, new.fingerprint) else {
         return files::compare(old, new);
     };
+    if before.layout.container != after.layout.container {
+        // Read from another container, though the files read before may be there still.
+        let by_files = files::compare(old, new);
+        if by_files.changed == Some(false) {
+            return by_files;
+        }
+    }
     let aligned = align(before, after);
     let mut reasons = architecture_reasons(&aligned);
     reasons.extend(rename_reasons(before, after, &aligned));
