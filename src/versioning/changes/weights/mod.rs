@@ -41,7 +41,7 @@ pub(in crate::versioning) fn compare(old: &Snapshot<'_>, new: &Snapshot<'_>) -> 
     reasons.extend(rename_reasons(before, after, &aligned));
     match (&before.model_digest, &after.model_digest) {
         (Some(a), Some(b)) if a == b => same_values(old, new, &aligned, reasons),
-        (Some(_), Some(_)) => changed_values(&aligned, reasons),
+        (Some(_), Some(_)) => changed_values(before, after, &aligned, reasons),
         _ if !reasons.is_empty() => WeightsOutcome::new(Some(true), reasons),
         _ => files::compare(old, new),
     }
@@ -124,7 +124,12 @@ fn architecture_reasons(aligned: &Aligned<'_>) -> Vec<Reason> {
 }
 
 /// The model digests differ: tell a lossless cast from changed values.
-fn changed_values(aligned: &Aligned<'_>, mut reasons: Vec<Reason>) -> WeightsOutcome {
+fn changed_values(
+    before: &Fingerprint,
+    after: &Fingerprint,
+    aligned: &Aligned<'_>,
+    mut reasons: Vec<Reason>,
+) -> WeightsOutcome {
     let changed: Vec<_> = aligned.pairs.iter().filter(|pair| !same_value(pair)).collect();
     let recast: Vec<_> = aligned
         .pairs
@@ -141,7 +146,10 @@ fn changed_values(aligned: &Aligned<'_>, mut reasons: Vec<Reason>) -> WeightsOut
         reasons.push(Reason::new("weights", Bump::Patch, detail));
     }
     if !changed.is_empty() {
-        let detail = describe_change(aligned, &changed);
+        let mut detail = describe_change(aligned, &changed);
+        if let Some(technique) = technique(before, after, aligned) {
+            detail += &technique;
+        }
         reasons.push(Reason::new("weights", Bump::Minor, detail));
     }
     let structural = reasons.iter().any(|reason| reason.bump == Bump::Major);
@@ -173,6 +181,18 @@ fn describe_change(aligned: &Aligned<'_>, changed: &[&Pair<'_>]) -> String {
         detail += &format!("; dtype {:?} → {:?} lost precision", a.dtype, b.dtype);
     }
     detail
+}
+
+/// `; looks like finetune (lora-merged)`: what lineage makes of the step. Only where the shapes stayed the same, since another
+/// architecture has been named already.
+fn technique(before: &Fingerprint, after: &Fingerprint, aligned: &Aligned<'_>) -> Option<String> {
+    let kept = aligned.removed.is_empty() && aligned.added.is_empty() && aligned.reshaped.is_empty();
+    let outcome = kept.then(|| crate::lineage::compare_pair(before, after))?;
+    if outcome.relation == crate::lineage::Relation::Unrelated {
+        return Some("; looks unrelated to the weights before".to_owned());
+    }
+    let relation = format!("{:?}", outcome.relation).to_lowercase();
+    Some(format!("; looks like {relation} ({})", outcome.technique))
 }
 
 /// The norm of the delta over the norm of all weights, and the tensor that moved most. Linear sketches subtract, and keep norms.
