@@ -144,6 +144,28 @@ fn another_container_brings_its_own_names() {
 }
 
 #[test]
+fn a_variant_beside_untouched_weights_is_no_repacking() {
+    let print = fingerprint(&[BODY]);
+    let side = |files: &[(&str, &str)]| Snapshot {
+        fingerprint: Some(&print),
+        ..package(files)
+    };
+    let old = side(&[("model.safetensors", "1"), ("model.onnx", "2")]);
+    let new = side(&[
+        ("model.safetensors", "1"),
+        ("model.onnx", "2"),
+        ("half.onnx", "3"),
+    ]);
+    let decision = decide_bump(&old, &new);
+    let kinds: Vec<&str> = decision
+        .reasons
+        .iter()
+        .map(|reason| reason.kind.as_str())
+        .collect();
+    assert_eq!(kinds, ["format"]);
+}
+
+#[test]
 fn without_fingerprints_only_equal_bytes_prove_anything() {
     let old = package(&[("model.safetensors", "1"), ("README.md", "a")]);
     let same = package(&[("model.safetensors", "1"), ("README.md", "b")]);

@@ -44,9 +44,12 @@ pub(super) fn compare(old: &Snapshot<'_>, new: &Snapshot<'_>) -> WeightsOutcome 
     WeightsOutcome::new(None, vec![Reason::new("weights", Bump::Minor, detail)])
 }
 
-/// Whether the weight files themselves differ, in name or in bytes.
-pub(super) fn differ(old: &Snapshot<'_>, new: &Snapshot<'_>) -> bool {
-    let (before, after) = (weight_files(old), weight_files(new));
+/// Whether the files that the fingerprints were made of differ, in name or in bytes: those of `container`, an extension.
+pub(super) fn differ(old: &Snapshot<'_>, new: &Snapshot<'_>, container: &str) -> bool {
+    let (mut before, mut after) = (weight_files(old), weight_files(new));
+    for files in [&mut before, &mut after] {
+        files.retain(|path, _| path.to_lowercase().ends_with(container));
+    }
     before.len() != after.len()
         || before.iter().any(|(path, file)| {
             after

@@ -40,7 +40,7 @@ pub(in crate::versioning) fn compare(old: &Snapshot<'_>, new: &Snapshot<'_>) -> 
     let mut reasons = architecture_reasons(&aligned);
     reasons.extend(rename_reasons(before, after, &aligned));
     match (&before.model_digest, &after.model_digest) {
-        (Some(a), Some(b)) if a == b => same_values(old, new, &aligned, reasons),
+        (Some(a), Some(b)) if a == b => same_values(old, new, &aligned, reasons, &after.layout.container),
         (Some(_), Some(_)) => changed_values(before, after, &aligned, reasons),
         _ if !reasons.is_empty() => WeightsOutcome::new(Some(true), reasons),
         _ => files::compare(old, new),
@@ -53,8 +53,9 @@ fn same_values(
     new: &Snapshot<'_>,
     aligned: &Aligned<'_>,
     mut reasons: Vec<Reason>,
+    container: &str,
 ) -> WeightsOutcome {
-    if reasons.is_empty() && files::differ(old, new) {
+    if reasons.is_empty() && files::differ(old, new, container) {
         let tensors = count(aligned.pairs.len(), "tensor");
         reasons.push(Reason::new(
             "weights",
