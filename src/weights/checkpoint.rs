@@ -3,10 +3,10 @@
 //! Enters: the model's weight files. Leaves: tensors by name, their bytes and values. What each format's header looks like is
 //! its own file's business ([`super::format`]).
 
-use super::format::read_header;
-use super::select::shard_of;
+use super::format::{Header, Siblings, read_header};
+use super::select::{is_companion, shard_of};
 use super::window::WindowReader;
-use super::{Dtype, ReadAt, WeightsError};
+use super::{Dtype, Finding, ReadAt, WeightsError};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -33,19 +33,22 @@ impl TensorInfo {
         self.shape.iter().product()
     }
 
-    /// A shape whose elements can be counted and, in `dtype`, fill `bytes` exactly.
-    pub(super) fn refuse_wrong_size(&self, file: &str) -> Result<(), WeightsError> {
+    /// The number of elements, where it can be counted.
+    pub(super) fn checked_elements(&self, file: &str) -> Result<u64, WeightsError> {
         let elements = self
             .shape
             .iter()
             .try_fold(1u64, |product, length| product.checked_mul(*length));
-        let Some(elements) = elements else {
-            return Err(WeightsError::ShapeOverflow {
-                file: file.to_owned(),
-                tensor: self.name.clone(),
-                shape: self.shape.clone(),
-            });
-        };
+        elements.ok_or_else(|| WeightsError::ShapeOverflow {
+            file: file.to_owned(),
+            tensor: self.name.clone(),
+            shape: self.shape.clone(),
+        })
+    }
+
+    /// A shape whose elements can be counted and, in `dtype`, fill `bytes` exactly.
+    pub(super) fn refuse_wrong_size(&self, file: &str) -> Result<(), WeightsError> {
+        let elements = self.checked_elements(file)?;
         if self.dtype.bytes_for(elements) == Some(self.bytes) {
             return Ok(());
         }
@@ -74,7 +77,8 @@ impl WeightFile {
         }
     }
 
-    pub(super) fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), WeightsError> {
+    /// Fills `buffer` from `offset`; an error names the file.
+    pub fn read(&self, offset: u64, buffer: &mut [u8]) -> Result<(), WeightsError> {
         self.bytes
             .read_at(offset, buffer)
             .map_err(|source| WeightsError::Read {
@@ -86,10 +90,14 @@ impl WeightFile {
 
 /// All tensors of one model, across its shards, in name order.
 pub struct Checkpoint {
+    /// The files opened, then files derived from them (inflated, gathered).
     pub files: Vec<WeightFile>,
     pub tensors: Vec<TensorInfo>,
     /// `__metadata__` of the files, merged.
     pub metadata: BTreeMap<String, String>,
+    opened: usize,
+    /// What loading the files with the usual tools would do beyond reading tensors.
+    pub findings: Vec<Finding>,
 }
 
 impl Checkpoint {
@@ -103,27 +111,44 @@ impl Checkpoint {
         let several_folders = files
             .iter()
             .any(|file| folder(&file.name) != folder(&files[0].name));
+        let count = files.len();
         let mut checkpoint = Self {
             files,
+            opened: count,
             tensors: Vec::new(),
             metadata: BTreeMap::new(),
+            findings: Vec::new(),
         };
-        for index in 0..checkpoint.files.len() {
-            let header = read_header(&checkpoint.files[index])?;
-            checkpoint.metadata.extend(header.metadata);
+        for index in 0..count {
+            if is_companion(&checkpoint.files[index].name) {
+                continue;
+            }
+            let header = read_header(&checkpoint.files[index], Siblings(&checkpoint.files[..count]))?;
             let prefix = match folder(&checkpoint.files[index].name) {
                 path if several_folders && !path.is_empty() => format!("{path}/"),
                 _ => String::new(),
             };
-            let tensors = header.tensors.into_iter().map(|tensor| TensorInfo {
-                name: format!("{prefix}{}", tensor.name),
-                file: index,
-                ..tensor
-            });
-            checkpoint.tensors.extend(tensors);
+            checkpoint.add(index, header, &prefix);
         }
         checkpoint.sort_and_refuse_duplicates()?;
         Ok(checkpoint)
+    }
+
+    /// Takes over what was read from file `index`.
+    fn add(&mut self, index: usize, header: Header, prefix: &str) {
+        let first_derived = self.files.len();
+        self.files.extend(header.derived);
+        self.metadata.extend(header.metadata);
+        self.findings.extend(header.findings);
+        self.tensors
+            .extend(header.tensors.into_iter().map(|tensor| TensorInfo {
+                name: format!("{prefix}{}", tensor.name),
+                file: match tensor.file {
+                    0 => index,
+                    derived => first_derived + derived - 1,
+                },
+                ..tensor
+            }));
     }
 
     fn sort_and_refuse_duplicates(&mut self) -> Result<(), WeightsError> {
@@ -141,6 +166,11 @@ impl Checkpoint {
                 second: self.file_name(b).to_owned(),
             }),
         }
+    }
+
+    /// The files it was opened from, without those derived from them.
+    pub fn opened_files(&self) -> &[WeightFile] {
+        &self.files[..self.opened]
     }
 
     /// The tensor called `name`.

@@ -30,7 +30,13 @@ pub(super) fn decode_f32(dtype: Dtype, bytes: &[u8], values: &mut [f32]) {
         }),
         Dtype::F32 => each(bytes, values, f32::from_le_bytes),
         Dtype::F64 => each(bytes, values, |eight| f64::from_le_bytes(eight) as f32),
-        Dtype::F4 => decode_f4(bytes, values),
+        Dtype::F4 => each_nibble(bytes, values, four_bit_float),
+        Dtype::U4 => each_nibble(bytes, values, f32::from),
+        Dtype::I4 => each_nibble(bytes, values, |nibble| f32::from((nibble << 4) as i8 >> 4)),
+        block => {
+            let decoded = super::quantized::decode(block, bytes, values);
+            debug_assert!(decoded, "every dtype is decoded");
+        }
     }
 }
 
@@ -72,13 +78,24 @@ fn decode_f16(bytes: &[u8], values: &mut [f32]) {
     }
 }
 
-fn decode_f4(bytes: &[u8], values: &mut [f32]) {
+/// Two elements a byte, low nibble first.
+fn each_nibble(bytes: &[u8], values: &mut [f32], decode: impl Fn(u8) -> f32) {
     for (pair, byte) in values.chunks_mut(2).zip(bytes) {
-        pair[0] = E2M1[usize::from(byte & 15)];
+        pair[0] = decode(byte & 15);
         if let Some(high) = pair.get_mut(1) {
-            *high = E2M1[usize::from(byte >> 4)];
+            *high = decode(byte >> 4);
         }
     }
+}
+
+/// E2M1 of the OCP microscaling formats.
+pub(super) fn four_bit_float(nibble: u8) -> f32 {
+    E2M1[usize::from(nibble & 15)]
+}
+
+/// E8M0 of the OCP microscaling formats.
+pub(super) fn power_of_two_byte(byte: u8) -> f32 {
+    E8M0[usize::from(byte)]
 }
 
 /// What the topmost exponent and the zero with a sign mean.
@@ -198,6 +215,8 @@ mod tests {
             &[2f32.powi(-127), 1.0, 2f32.powi(127), nan],
         );
         check(Dtype::F4, &[0x72, 0x9f], &[1.0, 6.0, -6.0, -0.5]);
+        check(Dtype::U4, &[0x72], &[2.0, 7.0]);
+        check(Dtype::I4, &[0x7f], &[-1.0, 7.0]);
     }
 
     #[test]

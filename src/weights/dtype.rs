@@ -34,6 +34,32 @@ pub enum Dtype {
     F8E5M2FNUZ,
     /// OCP microscaling 4-bit float, two a byte, low nibble first.
     F4,
+    /// Two a byte, low nibble first (ONNX).
+    U4,
+    I4,
+    // Block types of ggml: `super::quantized`.
+    Q4_0,
+    Q4_1,
+    Q5_0,
+    Q5_1,
+    Q8_0,
+    #[serde(rename = "Q2_K")]
+    Q2K,
+    #[serde(rename = "Q3_K")]
+    Q3K,
+    #[serde(rename = "Q4_K")]
+    Q4K,
+    #[serde(rename = "Q5_K")]
+    Q5K,
+    #[serde(rename = "Q6_K")]
+    Q6K,
+    #[serde(rename = "IQ4_NL")]
+    IQ4NL,
+    #[serde(rename = "IQ4_XS")]
+    IQ4XS,
+    TQ1_0,
+    TQ2_0,
+    MXFP4,
 }
 
 /// Name, stable code and size of one [`Dtype`]: everything about it but its meaning.
@@ -75,6 +101,23 @@ const ROWS: &[Row] = &[
     row(Dtype::F8E4M3FNUZ, "F8E4M3FNUZ", 16, (1, 1)),
     row(Dtype::F8E5M2FNUZ, "F8E5M2FNUZ", 17, (1, 1)),
     row(Dtype::F4, "F4", 18, (2, 1)),
+    row(Dtype::U4, "U4", 19, (2, 1)),
+    row(Dtype::I4, "I4", 20, (2, 1)),
+    row(Dtype::Q4_0, "Q4_0", 21, (32, 18)),
+    row(Dtype::Q4_1, "Q4_1", 22, (32, 20)),
+    row(Dtype::Q5_0, "Q5_0", 23, (32, 22)),
+    row(Dtype::Q5_1, "Q5_1", 24, (32, 24)),
+    row(Dtype::Q8_0, "Q8_0", 25, (32, 34)),
+    row(Dtype::Q2K, "Q2_K", 26, (256, 84)),
+    row(Dtype::Q3K, "Q3_K", 27, (256, 110)),
+    row(Dtype::Q4K, "Q4_K", 28, (256, 144)),
+    row(Dtype::Q5K, "Q5_K", 29, (256, 176)),
+    row(Dtype::Q6K, "Q6_K", 30, (256, 210)),
+    row(Dtype::IQ4NL, "IQ4_NL", 31, (32, 18)),
+    row(Dtype::IQ4XS, "IQ4_XS", 32, (256, 136)),
+    row(Dtype::TQ1_0, "TQ1_0", 33, (256, 54)),
+    row(Dtype::TQ2_0, "TQ2_0", 34, (256, 66)),
+    row(Dtype::MXFP4, "MXFP4", 35, (32, 17)),
 ];
 
 impl Dtype {
@@ -115,7 +158,9 @@ impl Dtype {
     pub fn is_integer(self) -> bool {
         matches!(
             self,
-            Dtype::U8
+            Dtype::U4
+                | Dtype::I4
+                | Dtype::U8
                 | Dtype::I8
                 | Dtype::U16
                 | Dtype::I16

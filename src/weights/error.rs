@@ -76,6 +76,18 @@ pub enum WeightsError {
         before: String,
         bytes: u64,
     },
+    #[error("{file}: the data of tensor {tensor:?} is missing ({missing})")]
+    MissingData {
+        file: String,
+        tensor: String,
+        missing: String,
+    },
+    #[error("{file}: the pickle cannot be followed at byte {position}: {source}")]
+    Pickle {
+        file: String,
+        position: u64,
+        source: super::PickleFault,
+    },
     #[error("{file}: two tensors are called {tensor:?}")]
     DuplicateTensor { file: String, tensor: String },
     #[error("tensor {tensor:?} is in both {first} and {second}")]

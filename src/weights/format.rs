@@ -2,14 +2,26 @@
 //!
 //! Enters: a weight file. Leaves: its [`Header`], read by whichever format its first bytes betray.
 
-use super::{TensorInfo, WeightFile, WeightsError, safetensors};
+use super::{Finding, TensorInfo, WeightFile, WeightsError, archive, gguf, npz, onnx, safetensors, torch};
 use std::collections::BTreeMap;
 
-/// What a format's reader finds in one file. Tensors carry no file index yet.
-#[derive(Debug, Default)]
+/// What a format's reader finds in one file.
+#[derive(Default)]
 pub(super) struct Header {
+    /// `file` 0 is the file read, 1 the first of `derived`, and so on.
     pub tensors: Vec<TensorInfo>,
+    /// Bytes that do not lie in the file as they are: inflated, gathered, decoded.
+    pub derived: Vec<WeightFile>,
     pub metadata: BTreeMap<String, String>,
+    pub findings: Vec<Finding>,
+}
+
+impl Header {
+    /// Adds a derived file and returns the index that its tensors use.
+    pub fn add_file(&mut self, file: WeightFile) -> usize {
+        self.derived.push(file);
+        self.derived.len()
+    }
 }
 
 /// One weight format.
@@ -18,24 +30,70 @@ pub(super) struct Format {
     pub extensions: &'static [&'static str],
     /// Whether a file that begins with these bytes (up to [`PREFIX_BYTES`]) is of this format.
     recognises: fn(&[u8]) -> bool,
-    read: fn(&WeightFile) -> Result<Header, WeightsError>,
+    read: fn(&WeightFile, Siblings<'_>) -> Result<Header, WeightsError>,
 }
 
 /// In order of preference where a package holds the same model several times.
-pub(super) const FORMATS: &[Format] = &[Format {
-    extensions: &["safetensors"],
-    recognises: safetensors::recognises,
-    read: safetensors::read,
-}];
+pub(super) const FORMATS: &[Format] = &[
+    Format {
+        extensions: &["safetensors"],
+        recognises: safetensors::recognises,
+        read: |file, _| safetensors::read(file),
+    },
+    Format {
+        extensions: &["bin", "pt", "pth", "ckpt", "jit"],
+        recognises: |prefix| prefix.starts_with(archive::MAGIC),
+        read: |file, _| read_archive(file),
+    },
+    Format {
+        extensions: &[],
+        recognises: torch::recognises_legacy,
+        read: |file, _| torch::read_legacy(file),
+    },
+    Format {
+        extensions: &["gguf"],
+        recognises: |prefix| prefix.starts_with(gguf::MAGIC),
+        read: |file, _| gguf::read(file),
+    },
+    Format {
+        extensions: &["onnx"],
+        recognises: onnx::recognises,
+        read: onnx::read,
+    },
+    Format {
+        extensions: &["npz"],
+        recognises: |_| false,
+        read: |file, _| Err(unknown(file)),
+    },
+];
 
 /// The formats by name, for the error that none of them fits.
-pub(super) const NAMES: &str = "safetensors";
+pub(super) const NAMES: &str = "safetensors, PyTorch, GGUF, ONNX, npz";
 
 const PREFIX_BYTES: u64 = 16;
 
 const LFS_POINTER: &[u8] = b"version https://";
 
-pub(super) fn read_header(file: &WeightFile) -> Result<Header, WeightsError> {
+/// The other files opened with one, for formats that keep their data beside the header.
+#[derive(Clone, Copy)]
+pub(super) struct Siblings<'a>(pub &'a [WeightFile]);
+
+impl<'a> Siblings<'a> {
+    /// The file that `from` calls `location`: a path relative to its own folder, never out of it.
+    pub fn find(self, from: &str, location: &str) -> Option<&'a WeightFile> {
+        let location = location.strip_prefix("./").unwrap_or(location);
+        if location.split('/').any(|part| matches!(part, "" | "." | "..")) {
+            return None;
+        }
+        let path = match from.rsplit_once('/') {
+            Some((folder, _)) => format!("{folder}/{location}"),
+            None => location.to_owned(),
+        };
+        self.0.iter().find(|file| file.name == path)
+    }
+}
+
+pub(super) fn read_header(file: &WeightFile, siblings: Siblings<'_>) -> Result<Header, WeightsError> {
     if file.bytes.is_empty() {
         return Err(WeightsError::Empty {
             file: file.name.clone(),
@@ -49,9 +107,25 @@ pub(super) fn read_header(file: &WeightFile) -> Result<Header, WeightsError> {
         });
     }
     match FORMATS.iter().find(|format| (format.recognises)(&prefix)) {
-        Some(format) => (format.read)(file),
-        None => Err(WeightsError::UnknownFormat {
-            file: file.name.clone(),
-        }),
+        Some(format) => (format.read)(file, siblings),
+        None => Err(unknown(file)),
+    }
+}
+
+/// Zip archives are told apart by what is in them.
+fn read_archive(file: &WeightFile) -> Result<Header, WeightsError> {
+    let entries = archive::entries(file)?;
+    if torch::is_torch_archive(&entries) {
+        return torch::read(file, &entries);
+    }
+    if npz::is_npz(&entries) {
+        return npz::read(file, &entries);
+    }
+    Err(unknown(file))
+}
+
+fn unknown(file: &WeightFile) -> WeightsError {
+    WeightsError::UnknownFormat {
+        file: file.name.clone(),
     }
 }

@@ -5,19 +5,33 @@
 //! Knows nothing of hubs, Postgres or what the tensors mean. Files are hostile: limits come before allocation, nothing in them
 //! is executed, and a broken rule is a [`WeightsError`] that names the file and the offence.
 
+mod archive;
 mod checkpoint;
 mod decode;
 mod dtype;
 mod error;
+mod finding;
 mod format;
+mod gguf;
+mod names;
+mod npz;
+mod onnx;
+mod protobuf;
+mod quantized;
 mod read_at;
 mod safetensors;
+mod section;
 mod select;
+mod strided;
+mod torch;
 mod window;
 
 pub use checkpoint::{Checkpoint, TensorInfo, WeightFile};
 pub use dtype::Dtype;
 pub use error::WeightsError;
+pub use finding::{Finding, Severity};
+pub use names::canonical_name;
 pub use read_at::ReadAt;
 pub use select::{is_weight_file, select_weight_files};
+pub use torch::PickleFault;
 pub use window::{WINDOW_ELEMENTS, Window, WindowReader, windows};

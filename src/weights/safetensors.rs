@@ -30,6 +30,7 @@ pub(super) fn read(file: &WeightFile) -> Result<Header, WeightsError> {
     Ok(Header {
         tensors,
         metadata: parsed.metadata,
+        ..Header::default()
     })
 }
 

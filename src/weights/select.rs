@@ -20,6 +20,7 @@ const TRAINING_STATE: &[&str] = &[
     "rng_state",
     "scaler",
     "trainer_state",
+    "openvino",
 ];
 
 /// Marks of precision in file names, best first: of several quantizations in one folder the finest stands for the package.
@@ -44,9 +45,31 @@ pub fn select_weight_files(paths: &[&str]) -> Vec<String> {
         let depth = candidates.iter().map(Candidate::depth).min();
         best_set(candidates.iter().filter(|file| Some(file.depth()) == depth))
     };
+    let data: Vec<String> = selected
+        .iter()
+        .flat_map(|header| companions(header, paths))
+        .collect();
+    selected.extend(data);
     selected.sort();
     selected.dedup();
     selected
+}
+
+/// True for a file that holds the data of another: `model.onnx.data`, `model.onnx_data_1`.
+pub(super) fn is_companion(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    [".onnx.data", ".onnx_data"]
+        .iter()
+        .any(|mark| name.contains(mark))
+}
+
+fn companions(header: &str, paths: &[&str]) -> Vec<String> {
+    let of_header = |path: &&&str| path.starts_with(header) && is_companion(path);
+    paths
+        .iter()
+        .filter(of_header)
+        .map(|path| (*path).to_owned())
+        .collect()
 }
 
 fn component_sets(candidates: &[Candidate]) -> Vec<String> {
@@ -199,6 +222,15 @@ mod tests {
             &["a/model.safetensors"],
         );
         check(&["optimizer.safetensors", "config.json"], &[]);
+        check(
+            &["optimizer.pt", "openvino_model.bin", "pytorch_model.bin"],
+            &["pytorch_model.bin"],
+        );
+        check(&["m.Q4_K_M.gguf", "m.Q8_0.gguf", "m.Q2_K.gguf"], &["m.Q8_0.gguf"]);
+        check(
+            &["onnx/model.onnx", "onnx/model.onnx_data", "onnx/model_int8.onnx"],
+            &["onnx/model.onnx", "onnx/model.onnx_data"],
+        );
         check(&[".revisions/ab/model.safetensors"], &[]);
         check(&[], &[]);
     }
