@@ -41,20 +41,39 @@ impl Sums {
 
 /// Compares two windows of `f32`.
 pub(super) fn compare(a: &[f32], b: &[f32]) -> Sums {
+    #[cfg(target_arch = "x86_64")]
+    if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("popcnt") {
+        // SAFETY: the processor has what the function is compiled for.
+        return unsafe { compare_avx2(a, b) };
+    }
+    compare_plain(a, b)
+}
+
+/// The same code compiled for wider registers. Without fused multiply-add, so that the bits are the same, too.
+#[cfg(target_arch = "x86_64")]
+#[target_feature(enable = "avx2,popcnt")]
+fn compare_avx2(a: &[f32], b: &[f32]) -> Sums {
+    compare_plain(a, b)
+}
+
+#[inline(always)]
+fn compare_plain(a: &[f32], b: &[f32]) -> Sums {
     let mut sums = Sums::default();
     for (a, b) in a.chunks(BLOCK).zip(b.chunks(BLOCK)) {
-        sums.add(&compare_block(a, b));
+        if all_finite(a) && all_finite(b) {
+            sums.add(&Sums {
+                elements: a.len() as u64,
+                ..bits(a, b).with(&numbers(a, b))
+            });
+        } else {
+            sums.add(&compare_with_gaps(a, b));
+        }
     }
     sums
 }
 
-fn compare_block(a: &[f32], b: &[f32]) -> Sums {
-    if all_finite(a) && all_finite(b) {
-        return Sums {
-            elements: a.len() as u64,
-            ..bits(a, b).with(&numbers(a, b))
-        };
-    }
+/// As the finite case, for a block where some values are not finite.
+fn compare_with_gaps(a: &[f32], b: &[f32]) -> Sums {
     let mut clean_a = Vec::with_capacity(a.len());
     let mut clean_b = Vec::with_capacity(a.len());
     let mut sums = Sums {
@@ -77,6 +96,7 @@ fn compare_block(a: &[f32], b: &[f32]) -> Sums {
     sums
 }
 
+#[inline(always)]
 fn all_finite(values: &[f32]) -> bool {
     const EXPONENT: u32 = 0x7f80_0000;
     let topmost = values
@@ -101,6 +121,7 @@ impl Bits {
     }
 }
 
+#[inline(always)]
 fn bits(a: &[f32], b: &[f32]) -> Bits {
     let mut found = Bits {
         changed: 0,
@@ -126,6 +147,7 @@ struct Lanes {
 }
 
 /// The sums that come from finite values. The differences are exact: `f64` holds the difference of any two `f32` of like size.
+#[inline(always)]
 fn numbers(a: &[f32], b: &[f32]) -> Sums {
     let mut lanes = Lanes::default();
     let (a_rows, a_rest) = a.as_chunks::<LANES>();
@@ -163,6 +185,7 @@ impl Lanes {
         }
     }
 
+    #[inline(always)]
     fn total(&self) -> Sums {
         let sum = |lanes: &[f64; LANES]| lanes.iter().sum::<f64>();
         Sums {

@@ -1,6 +1,7 @@
-//! Which tensor of `a` is compared with which of `b`: by name, where the shapes agree.
+//! Which tensor of `a` is compared with which of `b`: by name, then by role, where the shapes agree.
 
-use crate::weights::{Checkpoint, TensorInfo};
+use crate::weights::{Checkpoint, TensorInfo, canonical_name};
+use std::collections::HashMap;
 
 /// One tensor on both sides.
 #[derive(Debug, Clone, Copy)]
@@ -20,14 +21,45 @@ pub(super) struct Pairing<'a> {
 
 pub(super) fn pair_up<'a>(a: &'a Checkpoint, b: &'a Checkpoint) -> Pairing<'a> {
     let mut pairing = Pairing::default();
+    let left = |one: &'a Checkpoint, other: &Checkpoint| -> Vec<&'a TensorInfo> {
+        one.tensors
+            .iter()
+            .filter(|tensor| other.tensor(&tensor.name).is_none())
+            .collect()
+    };
+    let (left_a, left_b) = (left(a, b), left(b, a));
+    let (roles_a, roles_b) = (by_role(&left_a), by_role(&left_b));
     for before in &a.tensors {
-        match b.tensor(&before.name) {
+        let role = canonical_name(&before.name);
+        let unique = roles_a.get(&role).copied().flatten().is_some();
+        let by_role = || roles_b.get(&role).copied().flatten().filter(|_| unique);
+        match b.tensor(&before.name).or_else(by_role) {
             None => pairing.removed.push(before.name.clone()),
             Some(after) if after.shape != before.shape => pairing.reshaped.push(before.name.clone()),
             Some(after) => pairing.pairs.push(Pair { a: before, b: after }),
         }
     }
-    let added = b.tensors.iter().filter(|tensor| a.tensor(&tensor.name).is_none());
-    pairing.added = added.map(|tensor| tensor.name.clone()).collect();
+    for after in left_b {
+        let role = canonical_name(&after.name);
+        let met = [&roles_a, &roles_b]
+            .iter()
+            .all(|roles| roles.get(&role).copied().flatten().is_some());
+        if !met {
+            pairing.added.push(after.name.clone());
+        }
+    }
+    pairing.pairs.sort_by(|x, y| x.b.name.cmp(&y.b.name));
     pairing
+}
+
+/// Tensors by canonical name; `None` where two share one, which tells nothing.
+fn by_role<'a>(tensors: &[&'a TensorInfo]) -> HashMap<String, Option<&'a TensorInfo>> {
+    let mut roles = HashMap::new();
+    for tensor in tensors {
+        roles
+            .entry(canonical_name(&tensor.name))
+            .and_modify(|known| *known = None)
+            .or_insert(Some(*tensor));
+    }
+    roles
 }

@@ -2,7 +2,7 @@
 
 use super::kernel::{Sums, compare, compare_wide, unchanged};
 use super::pairing::{Pair, Pairing, pair_up};
-use super::rank::delta_rank;
+use super::rank::{Rank, delta_rank};
 use super::report::{DiffOptions, DiffReport, TensorDiff, ratio};
 use crate::weights::{Checkpoint, WINDOW_ELEMENTS, WeightsError, WindowReader};
 use rayon::prelude::*;
@@ -26,7 +26,11 @@ pub fn diff(
         .map(|(pair, sums)| {
             let mut tensor = TensorDiff::new(pair, sums);
             if let Some(max_rank) = options.max_rank {
-                tensor.rank = delta_rank(a, b, pair, sums, max_rank)?;
+                match delta_rank(a, b, pair, sums, max_rank)? {
+                    Rank::Unknown => {}
+                    Rank::Exactly(rank) => tensor.rank = Some(rank),
+                    Rank::Above(bound) => tensor.rank_above = Some(bound),
+                }
             }
             Ok(tensor)
         })

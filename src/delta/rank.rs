@@ -17,24 +17,33 @@ const OVERSAMPLING: usize = 8;
 const MAX_SAMPLE_VALUES: usize = 1 << 22;
 const SEED: u64 = 0x6865_6972_6c6f_6f6d;
 
-/// `None` when the pair is no matrix, or its delta is not of rank `max_rank` or less.
+/// What was found of a delta's rank.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rank {
+    /// No matrix, not finite, or too large to look at.
+    Unknown,
+    Exactly(u32),
+    Above(u32),
+}
+
+/// Looks for a rank of `max_rank` or less.
 pub(super) fn delta_rank(
     a: &Checkpoint,
     b: &Checkpoint,
     pair: &Pair<'_>,
     sums: &Sums,
     max_rank: u32,
-) -> Result<Option<u32>, WeightsError> {
+) -> Result<Rank, WeightsError> {
     let Some((rows, columns)) = matrix_shape(&pair.a.shape) else {
-        return Ok(None);
+        return Ok(Rank::Unknown);
     };
     if sums.changed == 0 {
-        return Ok(Some(0));
+        return Ok(Rank::Exactly(0));
     }
     let sample = (max_rank as usize + OVERSAMPLING).min(rows).min(columns);
     let too_large = sample.saturating_mul(rows.max(columns)) > MAX_SAMPLE_VALUES;
     if too_large || sums.non_finite > 0 {
-        return Ok(None);
+        return Ok(Rank::Unknown);
     }
     let mut delta = DeltaRows::new(a, b, pair, columns);
     let range = range_of(&mut delta, rows, columns, sample)?;
@@ -42,7 +51,10 @@ pub(super) fn delta_rank(
     let rank = rounding_noise(pair, sums)
         .into_iter()
         .find_map(|noise| count_above_noise(&squares, sums.delta_squared, noise, (rows, columns)));
-    Ok(rank.filter(|rank| *rank <= max_rank))
+    Ok(match rank.filter(|rank| *rank <= max_rank) {
+        Some(rank) => Rank::Exactly(rank),
+        None => Rank::Above(max_rank),
+    })
 }
 
 /// Axis 0 by the rest, where both have at least two.

@@ -48,8 +48,10 @@ pub struct TensorDiff {
     pub cosine: Option<f64>,
     /// Mean number of differing bits of the f32 patterns.
     pub bit_distance: f64,
-    /// Rank of the delta, tail within rounding noise; `None` where not asked, not a matrix, or more than the bound asked for.
+    /// Rank of the delta up to rounding noise; `None` where not asked, not a matrix of finite values, or above the bound.
     pub rank: Option<u32>,
+    /// The bound asked for, where the rank is above it.
+    pub rank_above: Option<u32>,
 }
 
 /// What to compute beyond the one-pass statistics.
@@ -80,6 +82,7 @@ impl TensorDiff {
                 .map(|cosine| cosine.clamp(-1.0, 1.0)),
             bit_distance: mean_of(sums.differing_bits as f64, sums.elements),
             rank: None,
+            rank_above: None,
         }
     }
 }

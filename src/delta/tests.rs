@@ -74,6 +74,25 @@ fn names_shapes_and_types_are_sorted_out() {
 }
 
 #[test]
+fn tensors_of_one_role_meet_under_other_names() {
+    let a = [
+        floats("model.layers.0.self_attn.q_proj.weight", &[2], &[1.0, 2.0]),
+        floats("model.norm.weight", &[1], &[1.0]),
+        floats("norm.weight", &[1], &[1.0]),
+    ];
+    let b = [
+        floats("blk.0.attn_q.weight", &[2], &[1.0, 3.0]),
+        floats("output_norm.weight", &[1], &[1.0]),
+    ];
+    let report = compare(&a, &b, None);
+    assert_eq!(report.tensors.len(), 1);
+    assert_eq!(report.tensors[0].name, "blk.0.attn_q.weight");
+    // Two of `a` would play this role: no pair rather than a wrong one.
+    assert_eq!(report.added, ["output_norm.weight"]);
+    assert_eq!(report.removed, ["model.norm.weight", "norm.weight"]);
+}
+
+#[test]
 fn non_finite_pairs_are_counted_and_left_out() {
     let nan = f32::NAN;
     let tensor = compare_values(&[nan, nan, f32::INFINITY, 1.0], &[nan, 1.0, f32::INFINITY, 3.0]);
@@ -185,7 +204,12 @@ fn a_rank_is_not_claimed_where_there_is_none() {
     let (base, changed) = low_rank_change(96, 160, 40);
     let tensors = |values: &[f32]| [floats("w", &shape, values), floats("bias", &[4], &values[..4])];
     let report = compare(&tensors(&base), &tensors(&changed), Some(8));
-    assert!(report.tensors.iter().all(|tensor| tensor.rank.is_none()));
+    let ranks: Vec<_> = report
+        .tensors
+        .iter()
+        .map(|tensor| (tensor.rank, tensor.rank_above))
+        .collect();
+    assert_eq!(ranks, [(None, None), (None, Some(8))]);
     let full: Vec<f32> = base
         .iter()
         .zip(noise(9, 96 * 160))
