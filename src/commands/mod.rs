@@ -22,6 +22,9 @@ pub mod study;
 pub mod verify;
 pub mod versions;
 
+mod progress;
+mod table;
+
 use crate::sentence::sentence;
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
