@@ -27,10 +27,6 @@ fn postmaster(cluster: &Cluster) -> rustix::process::Pid {
     rustix::process::Pid::from_raw(pid).unwrap()
 }
 
-fn runs(pid: rustix::process::Pid) -> bool {
-    rustix::process::test_kill_process(pid).is_ok()
-}
-
 #[tokio::test]
 async fn migrations_apply_twice() {
     let database = TestDatabase::empty().await;
@@ -50,8 +46,10 @@ async fn the_last_one_out_stops_the_server() {
     assert_eq!(postmaster(&second), pid, "the second attaches");
     first.stop().await.unwrap();
     Store::connect(&second.url()).await.unwrap().close().await;
+    let url = second.url();
     second.stop().await.unwrap();
-    assert!(!runs(pid));
+    let gone = Store::connect(&url).await.unwrap_err();
+    assert!(matches!(gone, StoreError::Unreachable { .. }), "{gone}");
 }
 
 #[tokio::test]

@@ -87,6 +87,11 @@ impl From<sqlx::Error> for StoreError {
     }
 }
 
+/// True for the answer of a server that is starting up.
+pub(super) fn is_starting(error: &sqlx::Error) -> bool {
+    code(error).as_deref() == Some("57P03")
+}
+
 /// SQLSTATE of a database error.
 fn code(error: &sqlx::Error) -> Option<String> {
     error

@@ -24,9 +24,10 @@ pub mod versions;
 
 pub use error::StoreError;
 
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::Connection;
+use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
 use std::str::FromStr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Answers of this module.
 pub type Result<T> = std::result::Result<T, StoreError>;
@@ -36,6 +37,8 @@ static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
 /// Connections of one process. A server and its workers stay well under Postgres' default of 100.
 const MAX_CONNECTIONS: u32 = 16;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a server may say that it is starting.
+const START_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A connected database. Cheap to clone.
 #[derive(Debug, Clone)]
@@ -46,13 +49,14 @@ pub struct Store {
 impl Store {
     /// Connects to `url`. The first connection is made here, so that a wrong URL fails now and with a clear sentence.
     pub async fn connect(url: &str) -> Result<Self> {
-        let options = PgConnectOptions::from_str(url).map_err(|source| StoreError::Url { source })?;
+        let options = PgConnectOptions::from_str(url)
+            .map_err(|source| StoreError::Url { source })?
+            .application_name("heirloom");
+        first_connection(&options).await?.close().await?;
         let pool = PgPoolOptions::new()
             .max_connections(MAX_CONNECTIONS)
             .acquire_timeout(CONNECT_TIMEOUT)
-            .connect_with(options.clone().application_name("heirloom"))
-            .await
-            .map_err(|source| StoreError::connect(&options, source))?;
+            .connect_lazy_with(options);
         Ok(Self { pool })
     }
 
@@ -76,5 +80,19 @@ impl Store {
     /// Closes every connection; later calls fail.
     pub async fn close(&self) {
         self.pool.close().await;
+    }
+}
+
+/// Connects once; waits only for a server that says it is starting, as one that recovers from a crash does.
+async fn first_connection(options: &PgConnectOptions) -> Result<PgConnection> {
+    let deadline = Instant::now() + START_TIMEOUT;
+    loop {
+        match PgConnection::connect_with(options).await {
+            Ok(connection) => return Ok(connection),
+            Err(source) if error::is_starting(&source) && Instant::now() < deadline => {
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+            Err(source) => return Err(StoreError::connect(options, source)),
+        }
     }
 }
