@@ -8,6 +8,9 @@
     reason = "the job queue turns on sqlx's chrono types beside time's; sqlx then prefers time, which is what we use, and says so"
 )]
 
+pub mod api_keys;
+pub mod bom;
+pub mod changes;
 pub mod crawls;
 pub mod diffs;
 pub mod error;
@@ -18,6 +21,7 @@ pub mod models;
 pub mod overview;
 pub mod packages;
 pub mod revisions;
+pub mod similar;
 pub mod study;
 pub mod tensors;
 pub mod versions;

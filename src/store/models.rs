@@ -60,6 +60,17 @@ pub struct ModelFilter {
     pub owner: Option<String>,
     pub relation: Option<String>,
     pub verdict: Option<String>,
+    pub task: Option<String>,
+    pub library: Option<String>,
+    pub licence: Option<String>,
+    pub architecture: Option<String>,
+    /// `owner/name` of a base, declared or found.
+    pub base: Option<String>,
+    pub min_parameters: Option<i64>,
+    pub max_parameters: Option<i64>,
+    pub modified_since: Option<OffsetDateTime>,
+    /// Only models with a silent change.
+    pub silent: bool,
 }
 
 impl ModelFilter {
@@ -116,10 +127,25 @@ impl Store {
                      AND ($3::text IS NULL OR p.owner = $3)
                      AND ($4::text IS NULL OR EXISTS (SELECT FROM edges e WHERE e.child_id = p.id AND e.relation = $4))
                      AND ($5::text IS NULL OR p.verdict = $5)
-                     AND ($6::bigint IS NULL
-                          OR (coalesce(p.modified_at, '-infinity'), p.id) < (coalesce($7::timestamptz, '-infinity'), $6))
+                     AND ($6::text IS NULL OR p.task = $6)
+                     AND ($7::text IS NULL OR p.library = $7)
+                     AND ($8::text IS NULL OR p.licence = $8)
+                     AND ($9::text IS NULL OR p.architecture = $9)
+                     AND ($10::text IS NULL OR $10 = ANY(p.base_models) OR EXISTS (
+                         SELECT FROM edges e JOIN edge_parents ep ON ep.edge_id = e.id JOIN packages b ON b.id = ep.parent_id
+                         WHERE e.child_id = p.id AND b.owner || '/' || b.name = $10))
+                     AND ($11::bigint IS NULL OR EXISTS (
+                         SELECT FROM fingerprints f WHERE f.id = p.fingerprint_id AND f.parameters >= $11))
+                     AND ($12::bigint IS NULL OR EXISTS (
+                         SELECT FROM fingerprints f WHERE f.id = p.fingerprint_id AND f.parameters <= $12))
+                     AND ($13::timestamptz IS NULL OR p.modified_at >= $13)
+                     AND (NOT $14::boolean OR EXISTS (
+                         SELECT FROM revisions r JOIN versions v ON v.revision_id = r.id
+                         WHERE r.package_id = p.id AND v.silent))
+                     AND ($15::bigint IS NULL
+                          OR (coalesce(p.modified_at, '-infinity'), p.id) < (coalesce($16::timestamptz, '-infinity'), $15))
                    ORDER BY coalesce(p.modified_at, '-infinity') DESC, p.id DESC
-                   LIMIT $8
+                   LIMIT $17
                )
                SELECT m.id AS "id!", m.reference AS "reference!", m.hub AS "hub!", m.owner AS "owner!", m.name AS "name!",
                       m.url, m.head, m.created_at, m.modified_at, m.architecture, m.task, m.library, m.licence,
@@ -133,6 +159,15 @@ impl Store {
             filter.owner,
             filter.relation,
             filter.verdict,
+            filter.task,
+            filter.library,
+            filter.licence,
+            filter.architecture,
+            filter.base,
+            filter.min_parameters,
+            filter.max_parameters,
+            filter.modified_since,
+            filter.silent,
             after.map(|position| position.id),
             after.and_then(|position| position.modified_at),
             limit,
@@ -149,12 +184,36 @@ impl Store {
                  AND ($2::text IS NULL OR p.hub = $2)
                  AND ($3::text IS NULL OR p.owner = $3)
                  AND ($4::text IS NULL OR EXISTS (SELECT FROM edges e WHERE e.child_id = p.id AND e.relation = $4))
-                 AND ($5::text IS NULL OR p.verdict = $5)"#,
+                 AND ($5::text IS NULL OR p.verdict = $5)
+                 AND ($6::text IS NULL OR p.task = $6)
+                 AND ($7::text IS NULL OR p.library = $7)
+                 AND ($8::text IS NULL OR p.licence = $8)
+                 AND ($9::text IS NULL OR p.architecture = $9)
+                 AND ($10::text IS NULL OR $10 = ANY(p.base_models) OR EXISTS (
+                     SELECT FROM edges e JOIN edge_parents ep ON ep.edge_id = e.id JOIN packages b ON b.id = ep.parent_id
+                     WHERE e.child_id = p.id AND b.owner || '/' || b.name = $10))
+                 AND ($11::bigint IS NULL OR EXISTS (
+                     SELECT FROM fingerprints f WHERE f.id = p.fingerprint_id AND f.parameters >= $11))
+                 AND ($12::bigint IS NULL OR EXISTS (
+                     SELECT FROM fingerprints f WHERE f.id = p.fingerprint_id AND f.parameters <= $12))
+                 AND ($13::timestamptz IS NULL OR p.modified_at >= $13)
+                 AND (NOT $14::boolean OR EXISTS (
+                     SELECT FROM revisions r JOIN versions v ON v.revision_id = r.id
+                     WHERE r.package_id = p.id AND v.silent))"#,
             filter.pattern(),
             filter.hub,
             filter.owner,
             filter.relation,
             filter.verdict,
+            filter.task,
+            filter.library,
+            filter.licence,
+            filter.architecture,
+            filter.base,
+            filter.min_parameters,
+            filter.max_parameters,
+            filter.modified_since,
+            filter.silent,
         )
         .fetch_one(&self.pool)
         .await?)
