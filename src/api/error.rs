@@ -43,6 +43,8 @@ pub enum ApiError {
     InvalidReference { text: String },
     #[error("{text:?} is not a tensor's digest; it has 64 hexadecimal digits")]
     InvalidDigest { text: String },
+    #[error("{given} digests are more than the {max} that one request may hold; send the largest tensors")]
+    TooManyDigests { given: usize, max: usize },
     #[error("the cursor is not one that this route gave; start again without it")]
     InvalidCursor,
     #[error("{parameter} must be from {min} to {max}, not {value}")]
@@ -52,6 +54,14 @@ pub enum ApiError {
         max: u32,
         value: u32,
     },
+    #[error("the request body is over {max} bytes")]
+    BodyTooLarge { max: usize },
+    #[error("this server takes writing requests with a key only; send it as Authorization: Bearer KEY")]
+    KeyMissing,
+    #[error("the key is not valid; ask the operator for another (`heirloom user add`)")]
+    KeyInvalid,
+    #[error("a key of scope {scope} may not write; ask the operator for one of scope write")]
+    ScopeMissing { scope: String },
     #[error("{detail}")]
     Rejected { status: StatusCode, detail: String },
     #[error("text must not hold the NUL character")]
@@ -88,9 +98,13 @@ impl ApiError {
             | Self::UnknownDiff { .. } => StatusCode::NOT_FOUND,
             Self::InvalidReference { .. }
             | Self::InvalidDigest { .. }
+            | Self::TooManyDigests { .. }
             | Self::InvalidCursor
             | Self::OutOfRange { .. }
             | Self::NulCharacter => StatusCode::BAD_REQUEST,
+            Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::KeyMissing | Self::KeyInvalid => StatusCode::UNAUTHORIZED,
+            Self::ScopeMissing { .. } => StatusCode::FORBIDDEN,
             Self::Rejected { status, .. } => *status,
             Self::Store(error) if error.is_transient() => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(_) | Self::Unreadable(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -108,9 +122,14 @@ impl ApiError {
             Self::UnknownDiff { .. } => "unknown-diff",
             Self::InvalidReference { .. } => "invalid-reference",
             Self::InvalidDigest { .. } => "invalid-digest",
+            Self::TooManyDigests { .. } => "too-many-digests",
             Self::InvalidCursor => "invalid-cursor",
             Self::OutOfRange { .. } => "out-of-range",
             Self::NulCharacter => "nul-character",
+            Self::BodyTooLarge { .. } => "body-too-large",
+            Self::KeyMissing => "key-missing",
+            Self::KeyInvalid => "key-invalid",
+            Self::ScopeMissing { .. } => "scope-missing",
             Self::Rejected { .. } => "rejected-request",
             Self::Store(error) if error.is_transient() => "database-away",
             Self::Store(_) | Self::Unreadable(_) => "server-error",
@@ -168,6 +187,11 @@ impl From<BytesRejection> for ApiError {
 impl ApiError {
     /// The framework's rejection texts are sentences; ours have no capital at the start.
     fn rejected(status: StatusCode, text: String) -> Self {
+        if status == StatusCode::PAYLOAD_TOO_LARGE {
+            return Self::BodyTooLarge {
+                max: super::MAX_BODY_BYTES,
+            };
+        }
         let mut characters = text.chars();
         let detail = characters
             .next()
@@ -183,7 +207,12 @@ impl IntoResponse for ApiError {
         if status.is_server_error() {
             tracing::error!(error = error_chain(&self), "request failed");
         }
-        Problem::new(status, self.kind(), self.detail()).into_response()
+        let mut response = Problem::new(status, self.kind(), self.detail()).into_response();
+        if status == StatusCode::UNAUTHORIZED {
+            let scheme = HeaderValue::from_static("Bearer");
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        response
     }
 }
 
@@ -243,10 +272,10 @@ pub async fn render_bare_errors(request: Request, next: Next) -> Response {
             "wrong-method",
             format!("{path} does not answer {method}; the Allow header lists what it does"),
         ),
-        StatusCode::PAYLOAD_TOO_LARGE => (
-            "body-too-large",
-            format!("the request body is over {} bytes", super::MAX_BODY_BYTES),
-        ),
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            let max = super::MAX_BODY_BYTES;
+            return ApiError::BodyTooLarge { max }.into_response();
+        }
         StatusCode::SERVICE_UNAVAILABLE => (
             "time-out",
             "the answer took too long; ask for less at a time".to_owned(),

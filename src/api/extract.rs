@@ -4,7 +4,7 @@ use super::error::ApiError;
 use axum::extract::{FromRequest, FromRequestParts, Request};
 use axum::http::request::Parts;
 use serde::de::{DeserializeOwned, IntoDeserializer};
-use serde::{Deserialize, Deserializer};
+use serde::{Deserialize, Deserializer, Serialize};
 
 /// The query string.
 pub struct Query<T>(pub T);
@@ -88,4 +88,20 @@ pub fn empty_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optio
 pub fn parse_word<T: DeserializeOwned>(word: &str) -> Result<T, ApiError> {
     T::deserialize(word.into_deserializer())
         .map_err(|error: serde::de::value::Error| ApiError::Unreadable(error.to_string()))
+}
+
+/// The word an enum is stored as.
+pub fn word(value: impl Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+/// Reads a SHA-256 digest in hexadecimal.
+pub fn decode_digest(text: &str) -> Result<Vec<u8>, ApiError> {
+    let bytes = hex::decode(text).ok().filter(|bytes| bytes.len() == 32);
+    bytes.ok_or_else(|| ApiError::InvalidDigest {
+        text: text.to_owned(),
+    })
 }

@@ -1,9 +1,10 @@
 //! What every request passes through: a request id and a log line, time and size limits, compression, secure headers.
 
-use super::{MAX_BODY_BYTES, TIME_LIMIT, conditional, error};
+use super::{MAX_BODY_BYTES, conditional, error};
 use axum::Router;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::from_fn;
+use std::time::Duration;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
@@ -24,8 +25,8 @@ pub fn answer_conditionally<S: Clone + Send + Sync + 'static>(router: Router<S>)
     router.layer(from_fn(conditional::answer_conditionally))
 }
 
-/// Wraps the whole server.
-pub fn protect(router: Router) -> Router {
+/// Wraps the whole server. No answer takes longer than `time_limit`.
+pub fn protect(router: Router, time_limit: Duration) -> Router {
     let trace = TraceLayer::new_for_http().make_span_with(|request: &axum::extract::Request| {
         let id = request
             .extensions()
@@ -54,7 +55,7 @@ pub fn protect(router: Router) -> Router {
             .layer(CatchPanicLayer::custom(error::render_panic))
             .layer(TimeoutLayer::with_status_code(
                 StatusCode::SERVICE_UNAVAILABLE,
-                TIME_LIMIT,
+                time_limit,
             ))
             .layer(RequestBodyLimitLayer::new(MAX_BODY_BYTES)),
     )
@@ -62,4 +63,45 @@ pub fn protect(router: Router) -> Router {
 
 fn fixed(name: header::HeaderName, value: HeaderValue) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::overriding(name, value)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use axum::body::{Body, to_bytes};
+    use axum::extract::Request;
+    use axum::routing::get;
+    use serde_json::Value;
+    use tower::ServiceExt;
+
+    async fn ask(router: Router) -> (StatusCode, Value) {
+        let response = router
+            .oneshot(Request::get("/").body(Body::empty()).unwrap())
+            .await
+            .unwrap();
+        let status = response.status();
+        let body = to_bytes(response.into_body(), 1 << 16).await.unwrap();
+        (status, serde_json::from_slice(&body).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_panic_is_answered_without_its_text() {
+        async fn panics() {
+            panic!("secret");
+        }
+        let router = protect(Router::new().route("/", get(panics)), Duration::from_secs(30));
+        let (status, problem) = ask(router).await;
+        assert_eq!(status, StatusCode::INTERNAL_SERVER_ERROR);
+        assert_eq!(problem["type"], "urn:heirloom:problem:server-error");
+        assert!(!problem.to_string().contains("secret"));
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_takes_too_long_is_cut_off() {
+        let router = Router::new().route("/", get(std::future::pending::<()>));
+        let (status, problem) = ask(protect(router, Duration::from_millis(1))).await;
+        assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
+        assert_eq!(problem["type"], "urn:heirloom:problem:time-out");
+    }
 }

@@ -3,11 +3,14 @@
 use super::AppState;
 use super::error::ApiError;
 use super::extract::{ModelPath, Path, Query, bounded, parse_word};
+use super::graph;
 use crate::lineage::identity::Derivation;
 use crate::lineage::{Feature, Relation, Verdict};
-use crate::store::families::EdgeRow;
+use crate::store::families::{EdgeRow, NodeRow};
 use axum::Json;
 use axum::extract::State;
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -22,21 +25,21 @@ const MAX_NODES: usize = 2000;
 #[derive(Clone, Serialize, ToSchema)]
 pub struct Edge {
     /// Reference of the child.
-    child: String,
+    pub child: String,
     /// References of the parents; two or more for a merge.
-    parents: Vec<String>,
-    relation: Relation,
+    pub parents: Vec<String>,
+    pub relation: Relation,
     /// How exactly: `lora-merged`, `cast`, `rtn`, ...
-    technique: String,
+    pub technique: String,
     /// Recovered parameters: `rank`, `bits`, `sparsity`, `coefficients`, ...
     #[schema(value_type = Object)]
-    params: BTreeMap<String, Value>,
+    pub params: BTreeMap<String, Value>,
     /// 0 to 1.
-    confidence: f64,
-    explanation: String,
-    evidence: Vec<Feature>,
+    pub confidence: f64,
+    pub explanation: String,
+    pub evidence: Vec<Feature>,
     /// What the weights say of the child's declared base.
-    verdict: Option<Verdict>,
+    pub verdict: Option<Verdict>,
 }
 
 impl TryFrom<EdgeRow> for Edge {
@@ -75,69 +78,108 @@ pub struct LineageParams {
     /// How many edges away from the model to go.
     #[param(minimum = 1, maximum = 50, default = 10)]
     depth: Option<u32>,
+    #[serde(default)]
+    format: GraphFormat,
+}
+
+/// How to write the graph.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum GraphFormat {
+    #[default]
+    Json,
+    /// Graphviz.
+    Dot,
+    Graphml,
 }
 
 /// The family around one model.
 #[derive(Serialize, ToSchema)]
 pub struct Lineage {
     /// The model that was asked about.
-    root: String,
-    nodes: Vec<LineageNode>,
-    edges: Vec<Edge>,
+    pub root: String,
+    pub nodes: Vec<LineageNode>,
+    pub edges: Vec<Edge>,
     /// True where the family is larger than what is shown.
-    truncated: bool,
+    pub truncated: bool,
 }
 
 #[derive(Serialize, ToSchema)]
 pub struct LineageNode {
-    reference: String,
-    version: Option<String>,
-    parameters: Option<i64>,
-    architecture: Option<String>,
-    verdict: Option<Verdict>,
-    relation: Option<Relation>,
-    technique: Option<String>,
+    pub reference: String,
+    pub version: Option<String>,
+    pub parameters: Option<i64>,
+    pub architecture: Option<String>,
+    pub verdict: Option<Verdict>,
+    pub relation: Option<Relation>,
+    pub technique: Option<String>,
 }
 
 /// Ancestors, descendants and relatives of one model, nearest first.
 #[utoipa::path(
-    get, path = "/models/{hub}/{owner}/{name}/lineage", operation_id = "show_lineage", tag = "lineage", params(ModelPath, LineageParams),
-    responses((status = OK, body = Lineage), (status = NOT_FOUND, body = super::Problem, content_type = "application/problem+json"))
+    get, path = "/models/{hub}/{owner}/{name}/lineage", operation_id = "show_lineage", tag = "lineage",
+    params(ModelPath, LineageParams),
+    responses(
+        (status = OK, content(
+            (Lineage = "application/json"), (String = "text/vnd.graphviz"), (String = "application/graphml+xml")
+        )),
+        (status = NOT_FOUND, body = super::Problem, content_type = "application/problem+json")
+    )
 )]
 pub async fn show(
     State(state): State<AppState>,
     Path(path): Path<ModelPath>,
     Query(params): Query<LineageParams>,
-) -> Result<Json<Lineage>, ApiError> {
+) -> Result<Response, ApiError> {
     let depth = bounded("depth", params.depth, DEFAULT_DEPTH, MAX_DEPTH)?;
     let Some(root) = state.store.model_id(&path.hub, &path.owner, &path.name).await? else {
         return Err(path.unknown());
     };
+    let lineage = read_family(&state, path.reference(), root, depth).await?;
+    match params.format {
+        GraphFormat::Json => Ok(Json(lineage).into_response()),
+        GraphFormat::Dot => Ok(typed("text/vnd.graphviz", graph::dot(&lineage))),
+        GraphFormat::Graphml => graph::graphml(&lineage)
+            .map(|text| typed("application/graphml+xml", text))
+            .map_err(|error| ApiError::Unreadable(error.to_string())),
+    }
+}
+
+fn typed(content_type: &'static str, text: String) -> Response {
+    ([(header::CONTENT_TYPE, content_type)], text).into_response()
+}
+
+async fn read_family(
+    state: &AppState,
+    reference: String,
+    root: i64,
+    depth: u32,
+) -> Result<Lineage, ApiError> {
     let family = state.store.family(root, depth, MAX_NODES).await?;
     let nodes = state.store.family_nodes(&family.members).await?;
-    let nodes = nodes
-        .into_iter()
-        .map(|row| {
-            Ok(LineageNode {
-                verdict: row.verdict.as_deref().map(parse_word).transpose()?,
-                relation: row.relation.as_deref().map(parse_word).transpose()?,
-                reference: row.reference,
-                version: row.version,
-                parameters: row.parameters,
-                architecture: row.architecture,
-                technique: row.technique,
-            })
-        })
-        .collect::<Result<_, ApiError>>()?;
-    let edges = family
-        .edges
-        .into_iter()
-        .map(Edge::try_from)
-        .collect::<Result<_, _>>()?;
-    Ok(Json(Lineage {
-        root: path.reference(),
-        nodes,
-        edges,
+    let edges = family.edges.into_iter().map(Edge::try_from);
+    Ok(Lineage {
+        root: reference,
+        nodes: nodes
+            .into_iter()
+            .map(LineageNode::try_from)
+            .collect::<Result<_, _>>()?,
+        edges: edges.collect::<Result<_, _>>()?,
         truncated: family.truncated,
-    }))
+    })
+}
+
+impl TryFrom<NodeRow> for LineageNode {
+    type Error = ApiError;
+    fn try_from(row: NodeRow) -> Result<Self, ApiError> {
+        Ok(Self {
+            verdict: row.verdict.as_deref().map(parse_word).transpose()?,
+            relation: row.relation.as_deref().map(parse_word).transpose()?,
+            reference: row.reference,
+            version: row.version,
+            parameters: row.parameters,
+            architecture: row.architecture,
+            technique: row.technique,
+        })
+    }
 }

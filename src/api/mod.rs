@@ -3,6 +3,10 @@
 //! Enters: HTTP requests. Leaves: JSON described by the OpenAPI document that the handlers' annotations make, problem details for
 //! every error, the dashboard's files. Handlers ask the store and shape its rows; they run no SQL and compute no evidence.
 
+mod access;
+mod atom;
+mod bom;
+mod changes;
 mod conditional;
 mod crawls;
 mod cursor;
@@ -10,20 +14,25 @@ mod dashboard;
 mod diffs;
 mod error;
 mod extract;
+mod graph;
 mod health;
 mod layers;
 mod lineage;
 mod models;
+mod names;
 mod openapi;
 mod overview;
 mod revisions;
+mod similar;
 mod tensors;
 
+pub use access::{KEY_PREFIX, key_digest};
 pub use error::Problem;
 pub use openapi::document;
 
 use crate::store::Store;
 use axum::Router;
+use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use std::time::Duration;
 use utoipa_axum::router::OpenApiRouter;
@@ -43,8 +52,9 @@ pub struct AppState {
 /// The whole server: API, dashboard, limits and headers.
 pub fn router(state: AppState) -> Router {
     let (api, _) = routes().split_for_parts();
+    let api = api.layer(from_fn_with_state(state.clone(), access::require_right));
     let api = layers::answer_conditionally(api).with_state(state);
-    layers::protect(api.fallback(get(dashboard::serve)))
+    layers::protect(api.fallback(get(dashboard::serve)), TIME_LIMIT)
 }
 
 /// Every route of the API, with its documentation.
@@ -56,11 +66,17 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(models::show))
         .routes(routes!(revisions::list))
         .routes(routes!(lineage::show))
+        .routes(routes!(similar::of_model))
+        .routes(routes!(similar::identify))
+        .routes(routes!(bom::show))
         .routes(routes!(tensors::list))
         .routes(routes!(tensors::holders))
         .routes(routes!(diffs::request, diffs::find))
         .routes(routes!(diffs::show))
+        .routes(routes!(changes::list))
+        .routes(routes!(changes::follow))
         .routes(routes!(crawls::list))
+        .routes(routes!(names::parse))
         .route("/openapi.json", get(openapi::show));
     OpenApiRouter::with_openapi(openapi::header()).nest("/api/v1", v1)
 }

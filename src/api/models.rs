@@ -3,7 +3,7 @@
 use super::AppState;
 use super::cursor;
 use super::error::ApiError;
-use super::extract::{ModelPath, Path, Query, bounded, empty_is_none, parse_word};
+use super::extract::{ModelPath, Path, Query, bounded, empty_is_none, parse_word, word};
 use super::lineage::Edge;
 use crate::lineage::identity::{Identity, identity_line};
 use crate::lineage::{Relation, Verdict};
@@ -22,37 +22,37 @@ const MAX_LIMIT: u32 = 200;
 pub struct ModelSummary {
     #[schema(example = "hf:owner/name")]
     pub reference: String,
-    hub: String,
-    owner: String,
-    name: String,
-    url: Option<String>,
+    pub hub: String,
+    pub owner: String,
+    pub name: String,
+    pub url: Option<String>,
     /// Newest revision, as the hub names it.
-    head: Option<String>,
+    pub head: Option<String>,
     #[serde(with = "time::serde::rfc3339::option")]
-    created_at: Option<OffsetDateTime>,
+    pub created_at: Option<OffsetDateTime>,
     #[serde(with = "time::serde::rfc3339::option")]
-    modified_at: Option<OffsetDateTime>,
-    architecture: Option<String>,
-    task: Option<String>,
-    library: Option<String>,
-    licence: Option<String>,
-    downloads: Option<i64>,
-    likes: Option<i64>,
-    gated: bool,
+    pub modified_at: Option<OffsetDateTime>,
+    pub architecture: Option<String>,
+    pub task: Option<String>,
+    pub library: Option<String>,
+    pub licence: Option<String>,
+    pub downloads: Option<i64>,
+    pub likes: Option<i64>,
+    pub gated: bool,
     /// Stored elements of the newest fingerprinted revision.
-    parameters: Option<i64>,
+    pub parameters: Option<i64>,
     /// Inferred version of the newest revision.
-    version: Option<String>,
-    relation: Option<Relation>,
-    technique: Option<String>,
+    pub version: Option<String>,
+    pub relation: Option<Relation>,
+    pub technique: Option<String>,
     /// References of the parents; two or more for a merge.
-    parents: Vec<String>,
-    verdict: Option<Verdict>,
-    revisions: i64,
+    pub parents: Vec<String>,
+    pub verdict: Option<Verdict>,
+    pub revisions: i64,
     /// Revisions whose weights changed without a word.
-    silent_changes: i64,
+    pub silent_changes: i64,
     /// Why the newest revision's weights could not be read.
-    failure: Option<String>,
+    pub failure: Option<String>,
 }
 
 impl TryFrom<ModelSummaryRow> for ModelSummary {
@@ -107,6 +107,28 @@ pub struct ListParams {
     relation: Option<Relation>,
     /// What the weights say of its declared base.
     verdict: Option<Verdict>,
+    #[serde(default, deserialize_with = "empty_is_none")]
+    task: Option<String>,
+    #[serde(default, deserialize_with = "empty_is_none")]
+    library: Option<String>,
+    /// As the model's page shows it: an SPDX expression, or the hub's own word.
+    #[serde(default, deserialize_with = "empty_is_none")]
+    licence: Option<String>,
+    #[serde(default, deserialize_with = "empty_is_none")]
+    architecture: Option<String>,
+    /// `owner/name` of a base, declared by the card or found in the weights.
+    #[serde(default, deserialize_with = "empty_is_none")]
+    base: Option<String>,
+    #[param(minimum = 0)]
+    min_parameters: Option<i64>,
+    #[param(minimum = 0)]
+    max_parameters: Option<i64>,
+    /// Changed at or after this time.
+    #[serde(default, with = "time::serde::rfc3339::option")]
+    modified_since: Option<OffsetDateTime>,
+    /// Only models whose weights changed without a word.
+    #[serde(default)]
+    silent: bool,
     #[param(minimum = 1, maximum = 200, default = 50)]
     limit: Option<u32>,
     /// `next` of the page before.
@@ -141,6 +163,15 @@ pub async fn list(
         owner: params.owner,
         relation: params.relation.map(word),
         verdict: params.verdict.map(word),
+        task: params.task,
+        library: params.library,
+        licence: params.licence,
+        architecture: params.architecture,
+        base: params.base,
+        min_parameters: params.min_parameters,
+        max_parameters: params.max_parameters,
+        modified_since: params.modified_since,
+        silent: params.silent,
     };
     let total = state.store.count_models(&filter).await?;
     let mut rows = state
@@ -153,14 +184,6 @@ pub async fn list(
         next,
         total,
     }))
-}
-
-/// The word an enum is stored as.
-fn word(value: impl Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(serde_json::Value::String(word)) => word,
-        _ => String::new(),
-    }
 }
 
 /// One model: what it is, what it was made from, what was made from it.

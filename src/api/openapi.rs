@@ -12,7 +12,7 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 /// Components that callers send: there an absent property means "not given". Everywhere else every property is present.
-const REQUESTS: [&str; 1] = ["DiffRequest"];
+const REQUESTS: [&str; 3] = ["DiffRequest", "IdentifyRequest", "IdentifyTensor"];
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| document().to_json().unwrap_or_default());
 

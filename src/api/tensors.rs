@@ -3,7 +3,7 @@
 use super::AppState;
 use super::cursor;
 use super::error::ApiError;
-use super::extract::{ModelPath, Path, Query, bounded, empty_is_none};
+use super::extract::{ModelPath, Path, Query, bounded, decode_digest, empty_is_none};
 use crate::fingerprint::{Fingerprint, Stats};
 use crate::store::tensors::{HolderRow, RevisionFingerprintRow};
 use axum::Json;
@@ -204,10 +204,7 @@ pub async fn holders(
         .as_deref()
         .map(cursor::decode::<(i64, String)>)
         .transpose()?;
-    let bytes = hex::decode(&digest)
-        .ok()
-        .filter(|bytes| bytes.len() == 32)
-        .ok_or_else(|| ApiError::InvalidDigest { text: digest.clone() })?;
+    let bytes = decode_digest(&digest)?;
     let after_key = after.as_ref().map(|(revision, name)| (*revision, name.as_str()));
     let mut rows = state
         .store

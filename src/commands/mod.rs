@@ -20,6 +20,7 @@ pub mod postgres;
 pub mod serve;
 pub mod study;
 pub mod verify;
+pub mod user;
 pub mod versions;
 
 mod progress;
@@ -110,6 +111,8 @@ pub enum Command {
     Doctor(doctor::Args),
     /// Bring the database schema up to date.
     Migrate(migrate::Args),
+    /// Make, list and revoke keys of the REST API.
+    User(user::Args),
     /// Print the OpenAPI document of the REST API.
     Openapi(openapi::Args),
     /// Run a command with DATABASE_URL set to the private Postgres.
@@ -147,6 +150,7 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Eval(args) => eval::run(args, global).await,
         Command::Doctor(args) => doctor::run(args, global).await,
         Command::Migrate(args) => migrate::run(args, global).await,
+        Command::User(args) => user::run(args, global).await,
         Command::Openapi(args) => openapi::run(args, global).await,
         Command::Postgres(args) => postgres::run(args, global).await,
     }
