@@ -1,0 +1,13 @@
+//! The REST API against a real Postgres: every route, every error a caller can provoke.
+
+#![allow(clippy::unwrap_used)]
+
+mod access;
+mod app;
+mod dashboard;
+mod errors;
+#[path = "../harness/mod.rs"]
+mod harness;
+mod http;
+mod routes;
+mod seed;
