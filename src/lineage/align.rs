@@ -54,7 +54,7 @@ pub(super) struct Alignment<'a> {
     /// Some tensor goes by another name.
     pub renamed: bool,
     /// Child tensors whose counterpart serves another child tensor too: copied layers or experts.
-    pub copies: usize,
+    pub copies: Vec<Pair<'a>>,
 }
 
 /// Aligns two models.
@@ -76,7 +76,8 @@ struct Matching<'a> {
     /// For each child tensor, its counterpart.
     of_child: Vec<Option<usize>>,
     taken: Vec<bool>,
-    copies: usize,
+    /// Places in `child` of copies.
+    copies: Vec<usize>,
 }
 
 impl<'a> Matching<'a> {
@@ -86,7 +87,7 @@ impl<'a> Matching<'a> {
             child: &child.tensors,
             of_child: vec![None; child.tensors.len()],
             taken: vec![false; parent.tensors.len()],
-            copies: 0,
+            copies: Vec::new(),
         }
     }
 
@@ -276,23 +277,25 @@ impl<'a> Matching<'a> {
                         || cosine(parent, tensor).is_some_and(|cosine| cosine > 0.9))
             });
             if let Some(parent) = found {
-                self.copies += usize::from(self.taken[parent]);
+                if self.taken[parent] {
+                    self.copies.push(child);
+                }
                 self.set(child, parent);
             }
         }
     }
 
     fn finish(self) -> Alignment<'a> {
-        let mut alignment = Alignment {
-            copies: self.copies,
-            ..Alignment::default()
-        };
-        for (child, parent) in self.child.iter().zip(&self.of_child) {
+        let mut alignment = Alignment::default();
+        for (index, (child, parent)) in self.child.iter().zip(&self.of_child).enumerate() {
             match parent {
                 Some(parent) => {
                     let parent = &self.parent[*parent];
                     alignment.renamed |= parent.name != child.name;
                     alignment.pairs.push(Pair { parent, child });
+                    if self.copies.contains(&index) {
+                        alignment.copies.push(Pair { parent, child });
+                    }
                 }
                 None => alignment.child_only.push(child),
             }

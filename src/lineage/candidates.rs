@@ -89,6 +89,13 @@ fn overlap(a: &Fingerprint, b: &Fingerprint) -> bool {
     }) {
         return true;
     }
+    let names: HashSet<&str> = matrices(a).map(|(tensor, _)| tensor.name.as_str()).collect();
+    let same_names = matrices(b)
+        .filter(|(tensor, _)| names.contains(tensor.name.as_str()))
+        .count();
+    if same_names > 0 && same_names * 2 >= names.len().min(matrices(b).count()) {
+        return true;
+    }
     let mut shapes: HashMap<&[u64], i64> = HashMap::new();
     for (tensor, _) in matrices(a) {
         *shapes.entry(&tensor.shape).or_default() += 1;

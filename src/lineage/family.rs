@@ -5,12 +5,13 @@
 use super::arborescence::{Arc, best_parents};
 use super::candidates::{Candidates, candidates};
 use super::cells::group;
+use super::copies::{Copies, copy_edge, set_copies_apart};
 use super::decide::{Decision, decide};
 use super::direction::direction;
 use super::evidence::Evidence;
 use super::merges::{Merge, merges};
 use super::pair::features;
-use super::{Edge, Member, Relation};
+use super::{Edge, Feature, Member, Relation};
 use crate::fingerprint::Fingerprint;
 use rayon::prelude::*;
 use std::collections::{HashMap, HashSet};
@@ -24,25 +25,31 @@ const UNCOVERED_COST: f64 = 2.0;
 
 /// Infers the edges of one family at once: at most one edge per child, no cycles, no edge rather than a wrong one.
 pub fn infer_edges(members: &[Member<'_>]) -> Vec<Edge> {
-    let fingerprints: Vec<&Fingerprint> = members.iter().map(|member| member.fingerprint).collect();
+    let Copies { originals, copies } = set_copies_apart(members);
+    let fingerprints: Vec<&Fingerprint> = originals.iter().map(|member| member.fingerprint).collect();
     let groups = group(&fingerprints);
     let Candidates { pairs, nearest } = candidates(&fingerprints, &groups);
     let links: Vec<Link> = pairs
         .par_iter()
-        .flat_map_iter(|(a, b)| judge_both_ways(members, *a, *b))
+        .flat_map_iter(|(a, b)| judge_both_ways(&originals, *a, *b))
         .collect();
     let merged = merges(&groups, &nearest);
-    let parents = parents_without_cycles(members.len(), &links, &merged);
+    let parents = parents_without_cycles(originals.len(), &links, &merged);
     let by_ends: HashMap<(usize, usize), &Link> = links
         .iter()
         .map(|link| ((link.parent, link.child), link))
         .collect();
-    let mut edges: Vec<Edge> = merged.iter().map(|merge| merge.edge(members)).collect();
-    for (child, parent) in parents.iter().enumerate() {
-        if let Some(link) = parent.and_then(|parent| by_ends.get(&(parent, child))) {
-            edges.push(link.edge(members, &by_ends, &parents));
-        }
-    }
+    let single = parents.iter().enumerate().filter_map(|(child, parent)| {
+        let link = by_ends.get(&((*parent)?, child))?;
+        Some(link.edge(&originals))
+    });
+    let mut edges: Vec<Edge> = merged.iter().map(|merge| merge.edge(&originals)).collect();
+    edges.extend(single);
+    edges.extend(
+        copies
+            .iter()
+            .flat_map(|(original, copy)| copy_edge(original, copy)),
+    );
     edges.sort_by_key(|edge| edge.child);
     edges
 }
@@ -52,17 +59,17 @@ struct Link {
     parent: usize,
     child: usize,
     decision: Decision,
-    features: Vec<super::Feature>,
+    features: Vec<Feature>,
     /// Log-odds that it is not the other way round.
     direction: f64,
     cost: f64,
 }
 
-fn judge_both_ways(members: &[Member<'_>], a: usize, b: usize) -> Vec<Link> {
+fn judge_both_ways(members: &[&Member<'_>], a: usize, b: usize) -> Vec<Link> {
     let forward = Evidence::of(members[a].fingerprint, members[b].fingerprint);
     let backward = Evidence::of(members[b].fingerprint, members[a].fingerprint);
     let (ahead, back) = (decide(&forward), decide(&backward));
-    let odds = direction(&forward, &ahead, &back, &members[a], &members[b]);
+    let odds = direction(&forward, &ahead, &back, members[a], members[b]);
     let link = |parent, child, evidence: &Evidence<'_>, decision: Decision, odds: f64| Link {
         parent,
         child,
@@ -132,59 +139,22 @@ fn arc_under_its_merge(parents: &[Option<usize>], merged: &[Merge]) -> Option<(u
 }
 
 impl Link {
-    fn edge(
-        &self,
-        members: &[Member<'_>],
-        links: &HashMap<(usize, usize), &Link>,
-        parents: &[Option<usize>],
-    ) -> Edge {
-        let link = self.at_original(links, parents);
-        let certainty = 1.0 / (1.0 + (-link.direction).exp());
-        Edge {
-            child: members[link.child].id,
-            parents: vec![members[link.parent].id],
-            relation: link.decision.relation,
-            technique: link.decision.technique.to_owned(),
-            params: link.decision.params.clone(),
-            confidence: link.decision.confidence * (0.5 + 0.5 * certainty),
-            explanation: link.decision.explain(members[link.parent].fingerprint.level),
-            evidence: link
-                .features
-                .iter()
-                .cloned()
-                .chain([link.direction_feature()])
-                .collect(),
-        }
-    }
-
-    /// What derives from a byte copy derives from the original as well: name that.
-    fn at_original<'l>(
-        &'l self,
-        links: &HashMap<(usize, usize), &'l Link>,
-        parents: &[Option<usize>],
-    ) -> &'l Link {
-        let mut best = self;
-        let mut parent = self.parent;
-        while let Some(above) = parents[parent] {
-            let is_copy = links
-                .get(&(above, parent))
-                .is_some_and(|link| link.decision.is_same_bytes());
-            if !is_copy || above == self.child {
-                break;
-            }
-            parent = above;
-            if let Some(link) = links.get(&(above, self.child)) {
-                best = link;
-            }
-        }
-        best
-    }
-
-    fn direction_feature(&self) -> super::Feature {
-        super::Feature::new(
+    fn edge(&self, members: &[&Member<'_>]) -> Edge {
+        let certainty = 1.0 / (1.0 + (-self.direction).exp());
+        let direction = Feature::new(
             "direction",
             self.direction,
             "log-odds that the parent is the parent and not the child",
-        )
+        );
+        Edge {
+            child: members[self.child].id,
+            parents: vec![members[self.parent].id],
+            relation: self.decision.relation,
+            technique: self.decision.technique.to_owned(),
+            params: self.decision.params.clone(),
+            confidence: self.decision.confidence * (0.5 + 0.5 * certainty),
+            explanation: self.decision.explain(members[self.parent].fingerprint.level),
+            evidence: self.features.iter().cloned().chain([direction]).collect(),
+        }
     }
 }

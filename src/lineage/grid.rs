@@ -47,8 +47,8 @@ pub(super) fn grid_of(tensor: &TensorFingerprint) -> Option<Grid> {
 /// Few bits: counts of distinct values repeat within a tensor, a row or a run.
 fn counted_grid(tensor: &TensorFingerprint, view: View, lattice: Option<Lattice>) -> Option<Grid> {
     let stats = tensor.stats.as_ref()?;
-    let repeats = |distinct: u32, among: u64| distinct >= 2 && u64::from(distinct) * 3 <= among;
-    let symmetric = lattice.map(|lattice| lattice.symmetric);
+    let repeats = |distinct: u32, among: u64| distinct >= 2 && u64::from(distinct) * 2 <= among;
+    let symmetric = lattice.map(|lattice| lattice.is_symmetric());
     if stats.distinct <= 257
         && repeats(stats.distinct, view.elements())
         && stats.distinct * 2 < view.elements().min(4096) as u32
@@ -119,30 +119,35 @@ fn lattice_grid(tensor: &TensorFingerprint, view: View, lattice: Lattice) -> Opt
     (bits <= 8).then_some(Grid {
         bits,
         granularity,
-        symmetric: Some(lattice.symmetric),
+        symmetric: Some(lattice.is_symmetric()),
     })
 }
 
 /// Equal steps found in a probe's rows.
 #[derive(Debug, Clone, Copy)]
 struct Lattice {
-    /// Most steps from zero to any value, on either side.
-    below: u32,
-    above: u32,
+    /// Most steps from zero to any value, and from the lowest to the highest of one row or group.
+    reach: u32,
+    span: u32,
     step: f64,
     /// All rows have the same step.
     one_step: bool,
-    symmetric: bool,
     /// The step changes within rows, after this many elements.
     group: Option<u32>,
 }
 
 impl Lattice {
     fn bits(&self) -> u32 {
-        // a symmetric grid of b bits reaches 2^(b-1) - 1 steps either way
-        let symmetric = bits_for(self.below.max(self.above) + 1) + 1;
-        let one_sided = bits_for(self.below + self.above + 1);
-        if self.symmetric { symmetric } else { one_sided }
+        match bits_for(self.span + 1) {
+            // nobody quantizes to 7 bits: the probe missed the largest values
+            7 => 8,
+            bits => bits,
+        }
+    }
+
+    /// A symmetric grid of b bits reaches 2^(b-1) - 1 steps either way; with a zero point, one side reaches farther.
+    fn is_symmetric(&self) -> bool {
+        self.reach < 1 << (self.bits() - 1)
     }
 }
 
@@ -188,21 +193,13 @@ fn fit_rows(rows: &[&[f32]]) -> Option<Lattice> {
         return None;
     }
     let step = fits.iter().map(|fit| fit.step).fold(f64::INFINITY, f64::min);
-    let below = fits.iter().map(|fit| fit.below).max()?;
-    let above = fits.iter().map(|fit| fit.above).max()?;
-    let widest = below.max(above);
     Some(Lattice {
-        below,
-        above,
+        reach: fits.iter().map(|fit| fit.below.max(fit.above)).max()?,
+        span: fits.iter().map(|fit| fit.below + fit.above).max()?,
         step,
         one_step: fits.len() > 1 && fits.iter().all(|fit| is_whole(fit.step / step)),
-        symmetric: below.abs_diff(above) * 4 <= widest || is_power_minus_one(widest),
         group: None,
     })
-}
-
-fn is_power_minus_one(value: u32) -> bool {
-    (value + 1).is_power_of_two()
 }
 
 fn is_whole(ratio: f64) -> bool {

@@ -12,7 +12,7 @@ const LEAST_WEIGHT: f64 = 0.04;
 /// Relatives tried together.
 pub(super) const MOST_RELATIVES: usize = 8;
 /// Most parents of a merge.
-const MOST_PARENTS: usize = 6;
+const MOST_PARENTS: usize = 5;
 
 /// `child = sum of weight * parent`, weights adding to one.
 #[derive(Debug, Clone)]
@@ -23,47 +23,48 @@ pub(super) struct Combination {
     pub remainder: f64,
 }
 
-/// Explains `child` by its `relatives` (the nearest first), or not.
-pub(super) fn explain(child: &[f32], relatives: &[&[f32]]) -> Option<Combination> {
-    let nearest = relatives
-        .iter()
-        .map(|relative| squared_distance(child, relative))
-        .fold(f64::INFINITY, f64::min);
+/// The combinations of fewest `relatives` that explain `child`, or none.
+pub(super) fn explain(child: &[f32], relatives: &[&[f32]]) -> Vec<Combination> {
+    let distances = relatives.iter().map(|relative| squared_distance(child, relative));
+    let nearest = distances.fold(f64::INFINITY, f64::min);
     if relatives.len() < 2 || nearest == 0.0 {
-        return None;
+        return Vec::new();
     }
     let gram = Gram::of(child, relatives);
-    let mut active: Vec<usize> = (0..relatives.len()).collect();
-    let mut best: Option<Combination> = None;
-    while active.len() >= 2 {
-        let Some(combination) = gram.solve(&active, nearest) else {
-            break;
-        };
-        let weakest = combination
-            .weights
-            .iter()
-            .min_by(|a, b| a.1.abs().total_cmp(&b.1.abs()))
-            .copied();
-        if combination.remainder > UNEXPLAINED {
-            break;
-        }
-        let is_needed =
-            weakest.is_some_and(|(_, weight)| weight.abs() >= LEAST_WEIGHT) && active.len() <= MOST_PARENTS;
-        if is_needed {
-            best = Some(combination);
-            // one fewer must do as well, or the weakest is a parent
-            let Some((weakest, _)) = weakest else { break };
-            let fewer: Vec<usize> = active.iter().copied().filter(|index| *index != weakest).collect();
-            let simpler = gram.solve(&fewer, nearest).map(|simpler| simpler.remainder);
-            let remainder = best.as_ref().map_or(0.0, |best| best.remainder);
-            if simpler.is_none_or(|simpler| simpler > (3.0 * remainder).max(0.01)) {
-                break;
-            }
-        }
-        let Some((weakest, _)) = weakest else { break };
-        active.retain(|index| *index != weakest);
+    let everyone: Vec<usize> = (0..relatives.len()).collect();
+    let Some(best) = gram.solve(&everyone, nearest).map(|all| all.remainder) else {
+        return Vec::new();
+    };
+    if best > UNEXPLAINED {
+        return Vec::new();
     }
-    best.filter(|best| best.weights.len() >= 2)
+    // fewer parents may leave somewhat more
+    let enough = (3.0 * best + 0.005).min(UNEXPLAINED);
+    for count in 2..=MOST_PARENTS.min(relatives.len()) {
+        let found: Vec<Combination> = subsets(relatives.len(), count)
+            .iter()
+            .filter_map(|active| gram.solve(active, nearest))
+            .filter(|combination| combination.remainder <= enough)
+            .filter(|combination| {
+                combination
+                    .weights
+                    .iter()
+                    .all(|(_, weight)| weight.abs() >= LEAST_WEIGHT)
+            })
+            .collect();
+        if !found.is_empty() {
+            return found;
+        }
+    }
+    Vec::new()
+}
+
+/// All choices of `count` of the first `among` numbers.
+fn subsets(among: usize, count: usize) -> Vec<Vec<usize>> {
+    (0..1u32 << among)
+        .filter(|mask| mask.count_ones() as usize == count)
+        .map(|mask| (0..among).filter(|index| mask >> index & 1 == 1).collect())
+        .collect()
 }
 
 fn squared_distance(a: &[f32], b: &[f32]) -> f64 {

@@ -11,6 +11,8 @@ use std::collections::{HashMap, HashSet};
 
 /// Largest cosine of task vectors for their common end to be their base.
 const ORTHOGONAL: f64 = 0.3;
+/// How much stranger one more parent is.
+const MORE_PARENTS: f64 = 0.3;
 
 /// A merge: its parents with their weights, the base first where there is one.
 #[derive(Debug, Clone)]
@@ -40,36 +42,37 @@ fn of_group(group: &Group, nearest: &HashMap<usize, Vec<usize>>) -> Vec<Merge> {
         .map(|(place, member)| (*member, place))
         .collect();
     let vector = |member: &usize| group.cells[place[member]].as_slice();
-    let find = |child: &usize, without: &HashSet<usize>| -> Option<Merge> {
-        let relatives: Vec<usize> = nearest
-            .get(child)?
-            .iter()
-            .filter(|relative| !without.contains(relative))
-            .take(MOST_RELATIVES)
-            .copied()
-            .collect();
+    let find = |child: &usize, without: &HashSet<usize>| -> Vec<Merge> {
+        let near = nearest
+            .get(child)
+            .into_iter()
+            .flatten()
+            .filter(|relative| !without.contains(relative));
+        let relatives: Vec<usize> = near.take(MOST_RELATIVES).copied().collect();
         let vectors: Vec<&[f32]> = relatives.iter().map(vector).collect();
-        Merge::of(*child, &relatives, &vectors, explain(vector(child), &vectors)?)
+        let combinations = explain(vector(child), &vectors);
+        let hypotheses = combinations.into_iter();
+        hypotheses
+            .filter_map(|combination| Merge::of(*child, &relatives, &vectors, combination))
+            .collect()
     };
     let first: Vec<Merge> = group
         .members
         .par_iter()
-        .filter_map(|child| find(child, &HashSet::new()))
+        .flat_map_iter(|child| find(child, &HashSet::new()))
         .collect();
-    let accepted = without_cycles(first);
     // a merge of two models is also a combination of one of them and another merge of both: look again without merges
-    let merged: HashSet<usize> = accepted.iter().map(|merge| merge.child).collect();
-    accepted
-        .into_iter()
-        .map(|merge| {
-            let others: HashSet<usize> = merged
-                .iter()
-                .copied()
-                .filter(|member| *member != merge.child)
-                .collect();
-            find(&merge.child, &others).unwrap_or(merge)
-        })
-        .collect()
+    let merged: HashSet<usize> = accept(first.clone()).iter().map(|merge| merge.child).collect();
+    let mut again = first;
+    for child in &merged {
+        let others: HashSet<usize> = merged.iter().copied().filter(|member| member != child).collect();
+        let without_merges = find(child, &others);
+        if !without_merges.is_empty() {
+            again.retain(|merge| merge.child != *child);
+            again.extend(without_merges);
+        }
+    }
+    accept(again)
 }
 
 impl Merge {
@@ -114,10 +117,11 @@ impl Merge {
             .iter()
             .map(|(_, weight)| (weight - 1.0).max(-weight).max(0.0))
             .sum();
-        outside + self.slant + self.remainder
+        let unexplained = 0.1 * (self.remainder + 1e-9).log10();
+        outside + self.slant + unexplained + MORE_PARENTS * self.parents.len() as f64
     }
 
-    pub fn edge(&self, members: &[Member<'_>]) -> Edge {
+    pub fn edge(&self, members: &[&Member<'_>]) -> Edge {
         let counted = if self.has_base {
             &self.parents[1..]
         } else {
@@ -193,15 +197,21 @@ fn slant(vectors: &[&[f32]], base: usize, weights: &[(usize, f64)]) -> f64 {
     cosines.iter().sum::<f64>() / cosines.len().max(1) as f64
 }
 
-/// Takes the likeliest first, and none that would make a model its own ancestor.
-fn without_cycles(mut hypotheses: Vec<Merge>) -> Vec<Merge> {
-    hypotheses.sort_by(|a, b| a.strangeness().total_cmp(&b.strangeness()));
+/// Takes the likeliest first: one for each child, and none that would make a model its own ancestor.
+fn accept(mut hypotheses: Vec<Merge>) -> Vec<Merge> {
+    hypotheses.sort_by(|a, b| {
+        a.strangeness()
+            .total_cmp(&b.strangeness())
+            .then(a.child.cmp(&b.child))
+    });
     let mut accepted: Vec<Merge> = Vec::new();
     for hypothesis in hypotheses {
-        if !hypothesis
-            .parents
-            .iter()
-            .any(|(parent, _)| descends(&accepted, *parent, hypothesis.child))
+        let is_new = accepted.iter().all(|merge| merge.child != hypothesis.child);
+        if is_new
+            && !hypothesis
+                .parents
+                .iter()
+                .any(|(parent, _)| descends(&accepted, *parent, hypothesis.child))
         {
             accepted.push(hypothesis);
         }

@@ -7,6 +7,7 @@ mod align;
 mod arborescence;
 mod candidates;
 mod cells;
+mod copies;
 mod decide;
 mod direction;
 mod evidence;

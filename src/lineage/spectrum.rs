@@ -7,6 +7,8 @@ use nalgebra::DMatrix;
 
 /// A singular value this many times larger than the next ends the low-rank part.
 const GAP: f64 = 6.0;
+/// The last singular value of a random square matrix is often small by itself: there the gap must be wider.
+const GAP_AT_END: f64 = 100.0;
 /// ... and what is left beyond the gap holds at most this share of the squared norm.
 const REST_SHARE: f64 = 0.02;
 
@@ -56,7 +58,9 @@ impl Spectrum {
             let (last, next) = (self.singular[rank - 1], self.singular[rank].max(floor));
             let rest: f64 = self.singular[rank..].iter().map(|value| value * value).sum();
             let gap = last / next;
-            if rest <= REST_SHARE * total && gap >= GAP && best.is_none_or(|(widest, _)| gap > widest) {
+            let at_end = rank + (self.size() / 8).max(1) >= self.size();
+            let wanted = if at_end { GAP_AT_END } else { GAP };
+            if rest <= REST_SHARE * total && gap >= wanted && best.is_none_or(|(widest, _)| gap > widest) {
                 best = Some((gap, rank));
             }
         }

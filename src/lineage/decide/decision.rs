@@ -40,11 +40,6 @@ impl Decision {
         self
     }
 
-    /// The same tensors byte for byte, whatever their files and names.
-    pub fn is_same_bytes(&self) -> bool {
-        matches!(self.technique, "copy" | "rename" | "reshard" | "container")
-    }
-
     pub fn unrelated(evidence: &Evidence<'_>) -> Self {
         let share = evidence.related_share();
         let because = if evidence.tensors.is_empty() {

@@ -14,6 +14,9 @@ const SPARSE_SHARE: f64 = 0.6;
 /// Share of elements that a tampered tensor, or an edited neuron, touches at most.
 const LOCAL_SHARE: f64 = 0.1;
 
+/// Tensors that must stay identical for a fine-tune of some layers: constants that no training touches are fewer.
+const FROZEN_SHARE: f64 = 0.35;
+
 /// The changed tensors, each with its spectrum where it is a matrix.
 struct Changed<'e, 'a> {
     evidence: &'e Evidence<'a>,
@@ -384,7 +387,9 @@ fn some_layers(changed: &Changed<'_, '_>) -> Option<Decision> {
         .map(|(name, _)| name)
         .collect();
     let identical = changed.evidence.tensors.len() - changed.all.len();
-    if moved.len() == touched.len() || identical * 5 < changed.evidence.tensors.len() {
+    if moved.len() == touched.len()
+        || (identical as f64) < FROZEN_SHARE * changed.evidence.tensors.len() as f64
+    {
         return None;
     }
     let names = moved

@@ -8,10 +8,12 @@ mod duplicate;
 mod finetune;
 mod pruned;
 mod quantized;
+mod structure;
 
 pub(super) use decision::Decision;
 
 use super::evidence::Evidence;
+use crate::fingerprint::View;
 
 /// The least share of matrices that must be related for a pair to be related at all.
 pub(super) const RELATED_SHARE: f64 = 0.5;
@@ -19,20 +21,43 @@ pub(super) const RELATED_SHARE: f64 = 0.5;
 type Rule = fn(&Evidence<'_>) -> Option<Decision>;
 
 /// In the order they are asked: what leaves values alone, what destroys information, what changes values.
-const RULES: [Rule; 4] = [
+const RULES: [Rule; 5] = [
     duplicate::recognise,
     quantized::recognise,
     pruned::recognise,
+    structure::recognise,
     finetune::recognise,
 ];
 
 /// Decides what made the child out of the parent.
 pub(super) fn decide(evidence: &Evidence<'_>) -> Decision {
-    if evidence.tensors.is_empty() || evidence.related_share() < RELATED_SHARE {
+    if !is_related(evidence) {
         return Decision::unrelated(evidence);
     }
     RULES
         .iter()
         .find_map(|rule| rule(evidence))
         .unwrap_or_else(|| Decision::unrelated(evidence))
+}
+
+/// Most matrices of one shape point the same way, or those that changed shape share whole rows or columns.
+fn is_related(evidence: &Evidence<'_>) -> bool {
+    let matrices = evidence
+        .tensors
+        .iter()
+        .filter(|tensor| tensor.is_matrix())
+        .count();
+    if matrices > 0 && evidence.related_share() >= RELATED_SHARE {
+        return true;
+    }
+    let reshaped: Vec<_> = evidence
+        .reshaped
+        .iter()
+        .filter(|pair| !View::of(&pair.child.shape).is_vector())
+        .collect();
+    let kept = reshaped
+        .iter()
+        .filter(|pair| structure::shares_lines(pair))
+        .count();
+    kept > 0 && kept * 4 >= reshaped.len() && reshaped.len() * 2 >= matrices
 }
