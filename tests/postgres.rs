@@ -3,18 +3,10 @@
 
 mod harness;
 
-use harness::TestDatabase;
+use harness::{TestDatabase, cluster_folder};
 use heirloom::postgres::{Cluster, Durability, PostgresError};
 use heirloom::store::{Store, StoreError};
 use std::path::{Path, PathBuf};
-
-fn cluster_folder() -> tempfile::TempDir {
-    use std::os::unix::fs::PermissionsExt;
-    let folder = tempfile::tempdir().unwrap();
-    // As root the server runs as another user, who must be able to pass.
-    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
-    folder
-}
 
 async fn start(folder: &Path) -> Cluster {
     Cluster::start(folder, Durability::Throwaway).await.unwrap()

@@ -11,12 +11,14 @@ pub mod eval;
 pub mod fingerprint;
 pub mod hub;
 pub mod identify;
+pub mod jobs;
 pub mod lineage;
 pub mod lock;
 pub mod migrate;
 pub mod name;
 pub mod openapi;
 pub mod postgres;
+pub mod schedule;
 pub mod serve;
 pub mod study;
 pub mod verify;
@@ -109,6 +111,10 @@ pub enum Command {
     Eval(eval::Args),
     /// Check Postgres, disk and hubs, and say what to do.
     Doctor(doctor::Args),
+    /// Crawls that come again by themselves.
+    Schedule(schedule::Args),
+    /// What waits, what runs, and what was given up.
+    Jobs(jobs::Args),
     /// Bring the database schema up to date.
     Migrate(migrate::Args),
     /// Make, list and revoke keys of the REST API.
@@ -149,6 +155,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Study(args) => study::run(args, global).await,
         Command::Eval(args) => eval::run(args, global).await,
         Command::Doctor(args) => doctor::run(args, global).await,
+        Command::Schedule(args) => schedule::run(args, global).await,
+        Command::Jobs(args) => jobs::run(args, global).await,
         Command::Migrate(args) => migrate::run(args, global).await,
         Command::User(args) => user::run(args, global).await,
         Command::Openapi(args) => openapi::run(args, global).await,

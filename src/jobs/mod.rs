@@ -11,11 +11,13 @@ mod fingerprint;
 mod ingest;
 mod progress;
 mod queue;
+mod schedule;
 mod trouble;
 
 pub use compare::run_diff;
 pub use conclude::{conclude_lineage, conclude_versions};
 pub use crawl::{CrawlOptions, CrawlReport, crawl};
 pub use progress::{Progress, Silent};
-pub use queue::{CrawlJob, Workers};
+pub use queue::{CrawlJob, Workers, cancel_job, retry_job};
+pub use schedule::next_run;
 pub(crate) use trouble::{may_pass, stops_everything};

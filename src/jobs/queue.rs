@@ -3,12 +3,13 @@
 //! The queue (graphile_worker) keeps a job until it is done: a worker that is stopped hands its jobs back, the jobs of one that
 //! died are taken over once its heartbeat is old, failures are tried again with growing delays and kept with their reason.
 
-use super::{CrawlOptions, Silent, crawl, may_pass, run_diff};
+use super::{CrawlOptions, Silent, crawl, may_pass, next_run, run_diff};
 use crate::sentence::sentence;
 use crate::store::Store;
 use crate::store::crawls::CrawlPlan;
 use crate::store::diffs::DIFFS_CHANNEL;
-use anyhow::Context;
+use anyhow::{Context, ensure};
+use graphile_worker::worker_utils::types::RescheduleJobOptions;
 use graphile_worker::{
     IntoTaskHandlerResult, JobKeyMode, JobSpec, TaskHandler, WorkerContext, WorkerOptions, WorkerUtils,
 };
@@ -18,6 +19,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use time::OffsetDateTime;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -36,6 +38,10 @@ const DIFF_ATTEMPTS: i16 = 3;
 /// Requests are announced; this is how soon one is found whose announcement was lost with a connection.
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
 
+/// How often schedules are looked at; cron has minutes.
+const LOOK_AT_SCHEDULES: Duration = Duration::from_secs(10);
+/// A run that is later than this was missed.
+const MISSED_AFTER: Duration = Duration::from_secs(300);
 /// How soon workers that lost the database look for it again.
 const RESTART_AFTER: Duration = Duration::from_secs(1);
 
@@ -44,13 +50,13 @@ pub struct Workers {
     queue: WorkerUtils,
     running: JoinHandle<()>,
     listening: JoinHandle<()>,
+    scheduling: JoinHandle<()>,
 }
 
 impl Workers {
     /// Starts working until `stop`; downloads pass through `scratch`.
     pub async fn start(store: &Store, scratch: PathBuf, stop: CancellationToken) -> anyhow::Result<Self> {
-        let queue = WorkerUtils::new(store.pool().clone(), QUEUE_SCHEMA);
-        queue.migrate().await.context("cannot prepare the job queue")?;
+        let queue = queue_of(store).await?;
         let shared = Shared {
             store: store.clone(),
             scratch,
@@ -58,32 +64,38 @@ impl Workers {
         };
         Ok(Self {
             running: tokio::spawn(work(shared)),
-            listening: tokio::spawn(queue_diffs(queue.clone(), store.clone(), stop)),
+            listening: tokio::spawn(queue_diffs(queue.clone(), store.clone(), stop.clone())),
+            scheduling: tokio::spawn(keep_schedules(queue.clone(), store.clone(), stop)),
             queue,
         })
     }
 
     /// Queues a crawl, unless the same is queued already.
     pub async fn queue_crawl(&self, plan: CrawlPlan) -> anyhow::Result<()> {
-        let key = format!("crawl {}", serde_json::to_string(&plan)?);
-        let spec = JobSpec {
-            // One crawl of a hub at a time, by however many workers.
-            queue_name: Some(format!("{} {}", plan.hub, plan.endpoint)),
-            job_key: Some(key),
-            job_key_mode: Some(JobKeyMode::PreserveRunAt),
-            max_attempts: Some(CRAWL_ATTEMPTS),
-            ..JobSpec::default()
-        };
-        let queued = self.queue.add_job(CrawlJob(plan), spec).await;
-        queued.context("cannot queue the crawl")?;
-        Ok(())
+        add_crawl(&self.queue, plan).await
     }
 
     /// Waits until the running jobs are done or handed back, after `stop` was cancelled.
     pub async fn finish(self) -> anyhow::Result<()> {
         self.listening.abort();
+        self.scheduling.abort();
         Ok(self.running.await?)
     }
+}
+
+async fn add_crawl(queue: &WorkerUtils, plan: CrawlPlan) -> anyhow::Result<()> {
+    let key = format!("crawl {}", serde_json::to_string(&plan)?);
+    let spec = JobSpec {
+        // One crawl of a hub at a time, by however many workers.
+        queue_name: Some(format!("{} {}", plan.hub, plan.endpoint)),
+        job_key: Some(key),
+        job_key_mode: Some(JobKeyMode::PreserveRunAt),
+        max_attempts: Some(CRAWL_ATTEMPTS),
+        ..JobSpec::default()
+    };
+    let queued = queue.add_job(CrawlJob(plan), spec).await;
+    queued.context("cannot queue the crawl")?;
+    Ok(())
 }
 
 /// Works until told to stop. The queue gives up when it loses the database; then it is started again.
@@ -234,4 +246,61 @@ async fn queue_diffs_once(queue: &WorkerUtils, store: &Store) -> anyhow::Result<
             announced?;
         }
     }
+}
+
+/// Queues the crawls of schedules as they become due. Several processes may do so at once: a job has one key, and a schedule moves on
+/// only from the run that was seen due.
+async fn keep_schedules(queue: WorkerUtils, store: Store, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        if let Err(error) = queue_due_schedules(&queue, &store).await {
+            tracing::warn!("schedules are not looked at for now: {error:#}");
+        }
+        tokio::time::sleep(LOOK_AT_SCHEDULES).await;
+    }
+}
+
+async fn queue_due_schedules(queue: &WorkerUtils, store: &Store) -> anyhow::Result<()> {
+    let now = OffsetDateTime::now_utc();
+    for schedule in store.due_schedules(now).await? {
+        let missed = now - schedule.next_run > MISSED_AFTER;
+        let runs = !missed || schedule.catch_up == "once";
+        // The job first: if this process dies in between, the next look queues the same job under the same key.
+        if runs {
+            add_crawl(queue, schedule.plan).await?;
+        }
+        let next = next_run(&schedule.cron, &schedule.time_zone, now)?;
+        store
+            .advance_schedule(&schedule.name, schedule.next_run, next, runs)
+            .await?;
+        tracing::info!(schedule = schedule.name, runs, "schedule was due");
+    }
+    Ok(())
+}
+
+/// Tries a job again now, with all its attempts.
+pub async fn retry_job(store: &Store, id: i64) -> anyhow::Result<()> {
+    let options = RescheduleJobOptions {
+        attempts: Some(0),
+        ..RescheduleJobOptions::default()
+    };
+    let changed = queue_of(store).await?.reschedule_jobs(&[id], options).await?;
+    ensure!(
+        !changed.is_empty(),
+        "no job {id} waits or was given up; see `heirloom jobs`"
+    );
+    Ok(())
+}
+
+/// Gives up a job that waits.
+pub async fn cancel_job(store: &Store, id: i64) -> anyhow::Result<()> {
+    let queue = queue_of(store).await?;
+    let changed = queue.permanently_fail_jobs(&[id], "cancelled").await?;
+    ensure!(!changed.is_empty(), "no job {id} waits; see `heirloom jobs`");
+    Ok(())
+}
+
+async fn queue_of(store: &Store) -> anyhow::Result<WorkerUtils> {
+    let queue = WorkerUtils::new(store.pool().clone(), QUEUE_SCHEMA);
+    queue.migrate().await.context("cannot prepare the job queue")?;
+    Ok(queue)
 }

@@ -20,9 +20,14 @@ pub mod lineage;
 pub mod models;
 pub mod overview;
 pub mod packages;
+pub mod queued;
 pub mod revisions;
+<<<<<<< HEAD
 pub mod similar;
 pub mod study;
+=======
+pub mod schedules;
+>>>>>>> cd24aec (jobs: schedules, a look at the queue, and crash tests)
 pub mod tensors;
 pub mod versions;
 

@@ -5,6 +5,8 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used)]
 
+pub mod hub;
+
 use heirloom::postgres::{Cluster, Durability};
 use heirloom::store::Store;
 use sqlx::{AssertSqlSafe, Connection, PgConnection};
@@ -66,6 +68,15 @@ impl Drop for TestDatabase {
             eprintln!("could not drop {}", self.name);
         }
     }
+}
+
+/// A folder that a private cluster of a test can lie in.
+pub fn cluster_folder() -> tempfile::TempDir {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    // As root the server runs as another user, who must be able to pass.
+    std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+    folder
 }
 
 async fn server() -> Server {
