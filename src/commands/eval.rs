@@ -1,7 +1,7 @@
 //! `heirloom eval`: reads a hub folder with a `truth.json`, infers lineage and versions without a database, and scores them.
 
 use super::{Global, print_json, print_text};
-use crate::eval::{Metadata, ReadPackage, ReadRevision, Score, Truth, predict, score};
+use crate::eval::{Metadata, Mistake, ReadPackage, ReadRevision, Score, Truth, mistakes, predict, score};
 use crate::fingerprint::{Fingerprint, Level, fingerprint};
 use crate::sentence::sentence;
 use crate::source::Source;
@@ -35,6 +35,8 @@ struct Report<'a> {
     packages: usize,
     revisions: usize,
     failures: Vec<Failure<'a>>,
+    /// Packages whose parents, relation or technique are not the true ones.
+    mistakes: Vec<Mistake<'a>>,
     #[serde(flatten)]
     score: &'a Score,
 }
@@ -55,12 +57,14 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     } else {
         Metadata::Given
     };
-    let score = score(&truth, &predict(&packages, metadata));
+    let prediction = predict(&packages, metadata, &truth);
+    let score = score(&truth, &prediction);
     let report = Report {
         weights_only: args.weights_only,
         packages: packages.len(),
         revisions: packages.iter().map(|package| package.history.len()).sum(),
         failures: failures(&packages),
+        mistakes: mistakes(&truth, &prediction),
         score: &score,
     };
     if global.json {

@@ -21,8 +21,8 @@ pub mod postgres;
 pub mod schedule;
 pub mod serve;
 pub mod study;
-pub mod verify;
 pub mod user;
+pub mod verify;
 pub mod versions;
 
 mod progress;

@@ -5,6 +5,7 @@
 
 mod classes;
 mod direction;
+mod mistakes;
 mod parameters;
 mod predict;
 mod score;
@@ -15,6 +16,7 @@ mod truth;
 
 pub use classes::{ClassScore, RelationScore, TechniqueScore};
 pub use direction::{CalibrationBin, PrecisionRecall};
+pub use mistakes::{Answer, Mistake, mistakes};
 pub use parameters::ParameterScore;
 pub use predict::{Metadata, ReadPackage, ReadRevision, predict};
 pub use score::{PredictedBump, PredictedEdge, Prediction, Score, score};

@@ -1,6 +1,7 @@
 //! What Heirloom infers about a whole hub, from what was read of it: the same calls as the pipeline's, without a database.
 
 use super::score::{PredictedBump, PredictedEdge, Prediction};
+use super::truth::Truth;
 use crate::fingerprint::Fingerprint;
 use crate::lineage::{self, Edge, Member};
 use crate::versioning::{self, Snapshot, SnapshotFile};
@@ -42,8 +43,8 @@ pub enum Metadata {
 }
 
 /// Infers edges, verdicts, bumps and name segments. A verdict is always about the card's declaration; `metadata` decides only what
-/// lineage may use to find edges.
-pub fn predict(packages: &[ReadPackage], metadata: Metadata) -> Prediction {
+/// lineage may use to find edges. Of `truth` only the names to cut are read.
+pub fn predict(packages: &[ReadPackage], metadata: Metadata, truth: &Truth) -> Prediction {
     let mut family: Vec<(&ReadPackage, &Fingerprint)> = packages
         .iter()
         .filter_map(|package| Some((package, package.newest()?)))
@@ -52,17 +53,13 @@ pub fn predict(packages: &[ReadPackage], metadata: Metadata) -> Prediction {
         family.sort_by(|(_, a), (_, b)| a.named_digest.cmp(&b.named_digest));
     }
     let edges = infer(&family, metadata);
+    let names = truth.names.iter().map(|cut| &cut.name);
     let name = |id: i64| family[id as usize].0.name.clone();
     Prediction {
         verdicts: judge(packages, &family, &edges),
         edges: edges.iter().map(|edge| named(edge, name)).collect(),
         bumps: packages.iter().flat_map(bumps_of).collect(),
-        names: Some(
-            packages
-                .iter()
-                .map(|package| (package.name.clone(), segments(&package.name)))
-                .collect(),
-        ),
+        names: Some(names.map(|name| (name.clone(), segments(name))).collect()),
         values: family
             .iter()
             .filter_map(|(package, print)| Some((package.name.clone(), values_digest(print)?)))

@@ -253,6 +253,28 @@ fn copies_count_as_one_parent_when_asked() {
 }
 
 #[test]
+fn mistakes_name_the_child_and_both_answers() {
+    let truth = truth();
+    assert_eq!(
+        mistakes(&truth, &perfect()),
+        vec![],
+        "parents in another order and unlabelled packages are no mistakes"
+    );
+    let prediction = replaced(edge(
+        "o/small",
+        &["o/base"],
+        Relation::Quantized,
+        "rtn",
+        json!({}),
+    ));
+    let found = mistakes(&truth, &prediction);
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0].child, "o/small");
+    assert!(found[0].truth.as_ref().unwrap().parents.contains("o/tuned"));
+    assert!(found[0].predicted.as_ref().unwrap().parents.contains("o/base"));
+}
+
+#[test]
 fn parameters_are_compared_by_kind() {
     let truth = truth();
     let error = |technique: &str, child: &str, parents: &[&str], relation, params| {

@@ -40,19 +40,28 @@ fn silent_change(demo: &mut Demo) -> anyhow::Result<()> {
             demo,
             "Initial upload",
             Some("v1.0"),
-            files(&first, "Silero VAD tuned on call centre recordngs.")?,
+            files(
+                &first,
+                "For call centre recordings. Works best with one spekaer a channel.",
+            )?,
         ),
         tagged(
             demo,
             "Fix typo in README",
             None,
-            files(&second, "Silero VAD tuned on call centre recordings.")?,
+            files(
+                &second,
+                "For call centre recordings. Works best with one speaker a channel.",
+            )?,
         ),
         tagged(
             demo,
             "Describe the recordings",
             None,
-            files(&second, "Silero VAD tuned on 40 hours of call centre recordings.")?,
+            files(
+                &second,
+                "For call centre recordings at 16 kHz. Works best with one speaker a channel.",
+            )?,
         ),
     ];
     let origin = child(&second, "").origin;
