@@ -79,6 +79,7 @@ pub struct LineageParams {
     #[param(minimum = 1, maximum = 50, default = 10)]
     depth: Option<u32>,
     #[serde(default)]
+    #[param(inline)]
     format: GraphFormat,
 }
 

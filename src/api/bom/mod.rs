@@ -50,6 +50,7 @@ pub enum BomFormat {
 #[into_params(parameter_in = Query)]
 pub struct BomParams {
     #[serde(default)]
+    #[param(inline)]
     format: BomFormat,
 }
 

@@ -4,6 +4,40 @@
  */
 
 export interface paths {
+    "/api/v1/changes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What happened to models, newest first. */
+        get: operations["list_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/changes.atom": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same as an Atom feed, for feed readers. */
+        get: operations["follow_changes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/crawls": {
         parameters: {
             query?: never;
@@ -73,6 +107,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/identify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Which crawled models hold these tensors? Takes a fingerprint, never weights. */
+        post: operations["identify"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models": {
         parameters: {
             query?: never;
@@ -99,6 +150,23 @@ export interface paths {
         };
         /** One model with its identity, edge, children and fingerprint. */
         get: operations["show_model"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{hub}/{owner}/{name}/bom": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The bill of materials of a model's newest revision. */
+        get: operations["show_bom"];
         put?: never;
         post?: never;
         delete?: never;
@@ -141,6 +209,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/models/{hub}/{owner}/{name}/similar": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Models that share tensors or the architecture with one. */
+        get: operations["find_similar"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models/{hub}/{owner}/{name}/tensors": {
         parameters: {
             query?: never;
@@ -150,6 +235,23 @@ export interface paths {
         };
         /** The tensors of one revision, by name. */
         get: operations["list_tensors"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/name": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The segments of a name, and the convention that they follow. */
+        get: operations["parse_name"];
         put?: never;
         post?: never;
         delete?: never;
@@ -209,6 +311,25 @@ export interface components {
             silent: boolean;
             /** @description True when tensor values changed. `None` when the weights could not be compared. */
             weights_changed: boolean | null;
+        };
+        /** @description Something that happened to a model. */
+        Change: {
+            /** Format: date-time */
+            at: string;
+            detail: string;
+            /** @description The same change has the same id in every answer. */
+            id: string;
+            kind: components["schemas"]["ChangeKind"];
+            /** @description The model it happened to. */
+            reference: string;
+            revision: string | null;
+            version: string | null;
+        };
+        /** @enum {string} */
+        ChangeKind: "silent-change" | "major-version" | "contradicted-base" | "new-descendant";
+        ChangePage: {
+            items: components["schemas"]["Change"][];
+            next: string | null;
         };
         Crawl: {
             endpoint: string;
@@ -365,6 +486,22 @@ export interface components {
             status: string;
             version: string;
         };
+        /** @description What a caller knows of some weights: the fields of `heirloom fingerprint --json` by the same names. */
+        IdentifyRequest: {
+            /** @description Digest of the multiset of shapes. */
+            architecture?: string | null;
+            model_digest?: string | null;
+            tensors?: components["schemas"]["IdentifyTensor"][];
+        };
+        IdentifyTensor: {
+            /** @description SHA-256 of dtype, shape and bytes, in hexadecimal. */
+            digest?: string | null;
+        };
+        /**
+         * @description The study's kinds of segment.
+         * @enum {string}
+         */
+        Kind: "identifier" | "base_model" | "size" | "training_mechanism" | "variant_type" | "description" | "version" | "task" | "dataset" | "language" | "creation_date" | "nationality" | "ambiguous";
         /** @description The family around one model. */
         Lineage: {
             edges: components["schemas"]["Edge"][];
@@ -463,6 +600,14 @@ export interface components {
             /** @description Inferred version of the newest revision. */
             version: string | null;
         };
+        /** @description A name and its segments. Between segments stand separators only, so no character is lost. */
+        Name: {
+            /** @description `{base-model}{size}{variant-type}` */
+            convention: string;
+            /** @description The whole name as it was given. */
+            name: string;
+            segments: components["schemas"]["Segment"][];
+        };
         Overview: {
             /** @description Models whose weights contradict the base they declare. */
             contradicted: components["schemas"]["ModelSummary"][];
@@ -560,6 +705,12 @@ export interface components {
         RevisionList: {
             items: components["schemas"]["Revision"][];
         };
+        /** @description A piece of a name. */
+        Segment: {
+            kind: components["schemas"]["Kind"];
+            /** @description As it stands in the name, separators inside it included. */
+            text: string;
+        };
         /** @description A revision that changed the weights without a word. */
         SilentChange: {
             /** Format: date-time */
@@ -568,6 +719,31 @@ export interface components {
             reference: string;
             revision: string;
             version: string;
+        };
+        SimilarModel: {
+            /** Format: int64 */
+            parameters: number;
+            reference: string;
+            /** @description The same shapes, whatever the values. */
+            same_architecture: boolean;
+            /** @description The same multiset of tensors, whatever their names. */
+            same_weights: boolean;
+            /**
+             * Format: int64
+             * @description Tensors in common, bit for bit.
+             */
+            shared_tensors: number;
+            /** Format: int64 */
+            tensors: number;
+        };
+        SimilarModels: {
+            /** @description Most tensors in common first. */
+            items: components["schemas"]["SimilarModel"][];
+            /**
+             * Format: int64
+             * @description Distinct tensor digests that were looked for.
+             */
+            tensors: number;
         };
         /** @description One tensor that both sides have with one shape. */
         TensorDiff: {
@@ -692,6 +868,80 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_changes: {
+        parameters: {
+            query?: {
+                kind?: components["schemas"]["ChangeKind"];
+                hub?: string;
+                owner?: string;
+                /** @description Name of the model, without its owner. */
+                name?: string;
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChangePage"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    follow_changes: {
+        parameters: {
+            query?: {
+                kind?: components["schemas"]["ChangeKind"];
+                hub?: string;
+                owner?: string;
+                /** @description Name of the model, without its owner. */
+                name?: string;
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/atom+xml": string;
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_crawls: {
         parameters: {
             query?: never;
@@ -877,6 +1127,40 @@ export interface operations {
             };
         };
     };
+    identify: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["IdentifyRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarModels"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_models: {
         parameters: {
             query?: {
@@ -888,6 +1172,19 @@ export interface operations {
                 relation?: components["schemas"]["Relation"];
                 /** @description What the weights say of its declared base. */
                 verdict?: components["schemas"]["Verdict"];
+                task?: string;
+                library?: string;
+                /** @description As the model's page shows it: an SPDX expression, or the hub's own word. */
+                licence?: string;
+                architecture?: string;
+                /** @description `owner/name` of a base, declared by the card or found in the weights. */
+                base?: string;
+                min_parameters?: number;
+                max_parameters?: number;
+                /** @description Changed at or after this time. */
+                modified_since?: string;
+                /** @description Only models whose weights changed without a word. */
+                silent?: boolean;
                 limit?: number;
                 /** @description `next` of the page before. */
                 cursor?: string;
@@ -958,11 +1255,56 @@ export interface operations {
             };
         };
     };
+    show_bom: {
+        parameters: {
+            query?: {
+                format?: "cyclonedx" | "spdx";
+            };
+            header?: never;
+            path: {
+                /** @description Short hub id, such as `hf`. */
+                hub: string;
+                owner: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/vnd.cyclonedx+json": Record<string, unknown>;
+                    "application/ld+json": Record<string, unknown>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     show_lineage: {
         parameters: {
             query?: {
                 /** @description How many edges away from the model to go. */
                 depth?: number;
+                format?: "json" | "dot" | "graphml";
             };
             header?: never;
             path: {
@@ -981,6 +1323,8 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Lineage"];
+                    "text/vnd.graphviz": string;
+                    "application/graphml+xml": string;
                 };
             };
             404: {
@@ -1043,6 +1387,49 @@ export interface operations {
             };
         };
     };
+    find_similar: {
+        parameters: {
+            query?: {
+                limit?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Short hub id, such as `hf`. */
+                hub: string;
+                owner: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SimilarModels"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_tensors: {
         parameters: {
             query?: {
@@ -1077,6 +1464,40 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    parse_name: {
+        parameters: {
+            query: {
+                /**
+                 * @description `owner/name` or `name`.
+                 * @example org/model-7b-v2
+                 */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Name"];
                 };
             };
             /** @description Problem details (RFC 9457) */
