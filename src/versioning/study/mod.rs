@@ -16,7 +16,7 @@ pub use revisions::{PackageFacts, PackageMeasures, RevisionFacts, measure_packag
 use serde::Serialize;
 
 /// Everything that was measured.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct Study {
     /// What was measured: a file of names, a database.
     pub source: String,
@@ -27,7 +27,7 @@ pub struct Study {
 }
 
 /// A label, how often it occurs, and its share.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct Count {
     pub label: String,
     pub count: usize,

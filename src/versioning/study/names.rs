@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 const LISTED: usize = 25;
 
 /// What names alone tell.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct NamingMeasures {
     pub names: usize,
     pub conventions: usize,
@@ -26,7 +26,7 @@ pub struct NamingMeasures {
 }
 
 /// Major and minor versions in names (`v2`, `v1.3`), and whether the one before is there.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
 pub struct VersionPractice {
     pub major: usize,
     pub minor: usize,

@@ -43,7 +43,7 @@ impl RevisionFacts {
 }
 
 /// What was measured over packages.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct PackageMeasures {
     pub packages: usize,
     pub per_hub: Vec<Count>,
@@ -64,7 +64,7 @@ pub struct PackageMeasures {
 }
 
 /// Three measures that are easily taken for one another, apart.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, utoipa::ToSchema)]
 pub struct ChangeMeasures {
     /// Steps from one revision to the next.
     pub steps: usize,
