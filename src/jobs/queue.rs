@@ -253,7 +253,7 @@ async fn queue_diffs_once(queue: &WorkerUtils, store: &Store) -> anyhow::Result<
 async fn keep_schedules(queue: WorkerUtils, store: Store, stop: CancellationToken) {
     while !stop.is_cancelled() {
         if let Err(error) = queue_due_schedules(&queue, &store).await {
-            tracing::warn!("schedules are not looked at for now: {error:#}");
+            tracing::warn!("schedules are not looked at for now: {}", sentence(&error));
         }
         tokio::time::sleep(LOOK_AT_SCHEDULES).await;
     }

@@ -22,12 +22,9 @@ pub mod overview;
 pub mod packages;
 pub mod queued;
 pub mod revisions;
-<<<<<<< HEAD
+pub mod schedules;
 pub mod similar;
 pub mod study;
-=======
-pub mod schedules;
->>>>>>> cd24aec (jobs: schedules, a look at the queue, and crash tests)
 pub mod tensors;
 pub mod versions;
 

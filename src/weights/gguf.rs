@@ -5,7 +5,7 @@
 use super::format::Header;
 use super::section::Section;
 use super::{Dtype, TensorInfo, WeightFile, WeightsError};
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Read};
 
 pub(super) const MAGIC: &[u8] = b"GGUF";
 

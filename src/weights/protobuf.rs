@@ -5,7 +5,7 @@
 
 use super::section::Section;
 use super::{WeightFile, WeightsError};
-use std::io::{BufReader, Read, Seek};
+use std::io::{BufReader, Read};
 
 /// Names and other texts are short.
 const MAX_TEXT_BYTES: u64 = 1 << 16;
