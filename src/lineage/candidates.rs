@@ -3,7 +3,8 @@
 //! Enters: fingerprints and their groups. Leaves: pairs. Within a group the nearest by whole-model distance; across groups, models
 //! that share tensors or many shapes. A family of a thousand costs thousands of comparisons, not a million.
 
-use super::cells::{Group, squared_distance, squared_norm};
+use super::cells::{Group, squared_norm};
+use super::decide::{adapter_fit, adapter_kind};
 use crate::fingerprint::{Fingerprint, View};
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -26,6 +27,7 @@ pub(super) struct Candidates {
 pub(super) fn candidates(fingerprints: &[&Fingerprint], groups: &[Group]) -> Candidates {
     let mut pairs: BTreeSet<(usize, usize)> = BTreeSet::new();
     let mut nearest = HashMap::new();
+    pairs.extend(same_values_elsewhere(fingerprints));
     for group in groups {
         for (member, relatives) in within(group) {
             let near = relatives.iter().take(NEAREST);
@@ -53,11 +55,11 @@ fn within(group: &Group) -> Vec<(usize, Vec<usize>)> {
         .map(|member| {
             let mut relatives: Vec<(f64, usize)> = (0..group.members.len())
                 .filter(|other| *other != member)
-                .map(|other| (squared_distance(&group.cells[member], &group.cells[other]), other))
+                .map(|other| (group.distances[member][other], other))
                 .filter(|(distance, other)| *distance < RELATED * 0.5 * (norms[member] + norms[*other]))
                 .collect();
             relatives.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
-            relatives.truncate(2 * NEAREST);
+            relatives.truncate(8 * NEAREST);
             let places = relatives
                 .into_iter()
                 .map(|(_, other)| group.members[other])
@@ -76,8 +78,38 @@ fn across(a: &Group, b: &Group) -> impl Iterator<Item = (usize, usize)> {
     })
 }
 
+/// Pairs whose largest matrices hold the same multiset of values: neurons in another order are far apart by distance.
+fn same_values_elsewhere(fingerprints: &[&Fingerprint]) -> Vec<(usize, usize)> {
+    let mut by_values: HashMap<u64, Vec<usize>> = HashMap::new();
+    for (index, fingerprint) in fingerprints.iter().enumerate() {
+        let mut largest: Vec<_> = matrices(fingerprint).collect();
+        largest.sort_by_key(|(_, elements)| std::cmp::Reverse(*elements));
+        for (tensor, _) in largest.iter().take(3) {
+            if let Some(invariants) = &tensor.invariants {
+                by_values.entry(invariants.values).or_default().push(index);
+            }
+        }
+    }
+    by_values
+        .values()
+        .flat_map(|members| {
+            let near = members.iter().take(NEAREST);
+            near.flat_map(|a| {
+                members
+                    .iter()
+                    .take(ACROSS)
+                    .filter(move |b| a < b)
+                    .map(|b| (*a, *b))
+            })
+        })
+        .collect()
+}
+
 /// Whether two architectures have enough in common: a tensor's very values, or many shapes, or names.
 fn overlap(a: &Fingerprint, b: &Fingerprint) -> bool {
+    if adapter_kind(a).is_some() || adapter_kind(b).is_some() {
+        return adapter_fit(a, b).is_some() || adapter_fit(b, a).is_some();
+    }
     let digests: HashSet<&str> = matrices(a)
         .filter_map(|(tensor, _)| tensor.value_digest.as_deref())
         .collect();

@@ -10,7 +10,7 @@ use std::cmp::Ordering;
 /// Log-odds of what cannot be undone: precision lost, values zeroed.
 const IRREVERSIBLE: f64 = 6.0;
 /// Bounds of softer evidence.
-const SOFT: f64 = 4.0;
+const SOFT: f64 = 3.0;
 const BY_DATE: f64 = 3.0;
 const BY_DECLARATION: f64 = 1.5;
 /// Variance of the norm gain that training itself (weight decay, clipping) adds to chance.
@@ -23,6 +23,7 @@ pub(super) fn direction(
     backward: &Decision,
     parent: &Member<'_>,
     child: &Member<'_>,
+    centrality: f64,
 ) -> f64 {
     let irreversible =
         f64::from(i8::from(loses_information(forward)) - i8::from(loses_information(backward)));
@@ -40,13 +41,16 @@ pub(super) fn direction(
     irreversible * IRREVERSIBLE
         + precision(evidence)
         + norm_gain(evidence)
+        + centrality
         + dates
         + declaration * BY_DECLARATION
 }
 
 fn loses_information(decision: &Decision) -> bool {
-    matches!(decision.relation, Relation::Quantized | Relation::Pruned)
-        || decision.technique == "cast" && !decision.params.contains_key("lossless")
+    matches!(
+        decision.relation,
+        Relation::Quantized | Relation::Pruned | Relation::Adapter | Relation::Component | Relation::Expanded
+    ) || decision.technique == "cast" && !decision.params.contains_key("lossless")
 }
 
 /// Values that a narrower type holds exactly were in that type once: going on from there makes others.

@@ -33,6 +33,8 @@ pub(super) struct TensorEvidence<'a> {
     pub pair: Pair<'a>,
     pub view: View,
     pub same_values: bool,
+    /// The child holds 8-bit codes of the parent's weights: only directions compare.
+    pub coded: bool,
     /// Squared norms of the parent's and the child's values, and of the delta's.
     pub parent_square: f64,
     pub child_square: f64,
@@ -99,14 +101,35 @@ impl<'a> Evidence<'a> {
         (delta / norm.max(f64::MIN_POSITIVE)).sqrt()
     }
 
-    /// Squared delta over squared norm, averaged over the elements of tensors: large-valued tensors count no more than others.
+    /// Squared delta over squared norm, averaged over the child's elements: large-valued tensors count no more than others, and what
+    /// has no counterpart counts as moved by its whole norm.
     pub fn balanced_delta(&self) -> f64 {
         let (sum, elements) = self.tensors.iter().fold((0.0, 0.0), |(sum, elements), tensor| {
             let count = tensor.view.elements() as f64;
-            let norm = 0.5 * (tensor.parent_square + tensor.child_square);
+            let norm = 0.5
+                * (tensor.parent_square
+                    + if tensor.coded {
+                        tensor.parent_square
+                    } else {
+                        tensor.child_square
+                    });
             (sum + count * share(tensor.delta_square, norm), elements + count)
         });
-        share(sum, elements)
+        let rest = (self.child.parameters as f64 - elements).max(0.0);
+        share(sum + rest, elements + rest)
+    }
+
+    /// Elements of matched matrices, as a share of the smaller model's.
+    pub fn matched_share(&self) -> f64 {
+        let matched = self
+            .tensors
+            .iter()
+            .filter(|tensor| tensor.is_matrix())
+            .map(|tensor| tensor.view.elements() as f64);
+        share(
+            matched.sum(),
+            self.child.parameters.min(self.parent.parameters) as f64,
+        )
     }
 
     /// Share of the matrices, by count, that are equal or point the same way.
@@ -220,18 +243,32 @@ pub(super) fn is_float(dtype: Dtype) -> bool {
     )
 }
 
+/// Element types of 8-bit codes, which a scale turns into weights.
+fn is_code(dtype: Dtype) -> bool {
+    use Dtype::{F8E4M3, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, I8, U8};
+    matches!(dtype, I8 | U8 | F8E4M3 | F8E5M2 | F8E4M3FNUZ | F8E5M2FNUZ)
+}
+
 fn compare(pair: Pair<'_>) -> Option<TensorEvidence<'_>> {
-    if !is_float(pair.parent.dtype) || !is_float(pair.child.dtype) {
+    let coded = is_float(pair.parent.dtype) && !is_code(pair.parent.dtype) && is_code(pair.child.dtype);
+    let floats = is_float(pair.parent.dtype) && is_float(pair.child.dtype);
+    if !floats && !coded || coded && View::of(&pair.child.shape).is_vector() {
         return None;
     }
     let (parent_stats, child_stats) = (pair.parent.stats.as_ref()?, pair.child.stats.as_ref()?);
     let (parent_sketch, child_sketch) = (pair.parent.sketch.as_ref()?, pair.child.sketch.as_ref()?);
     let view = View::of(&pair.child.shape);
     let same_values = pair.same_values();
-    let delta_square = if same_values {
-        0.0
+    let cosine = if same_values {
+        1.0
     } else {
-        child_sketch.minus(parent_sketch).norm_squared()
+        cosine(pair.parent, pair.child).unwrap_or(0.0)
+    };
+    let parent_square = parent_stats.l2 * parent_stats.l2;
+    let delta_square = match (same_values, coded) {
+        (true, _) => 0.0,
+        (_, true) => parent_square * (1.0 - cosine * cosine),
+        _ => child_sketch.minus(parent_sketch).norm_squared(),
     };
     let elements = match (&pair.parent.probe, &pair.child.probe) {
         (Some(parent), Some(child)) => Elements::of(parent, child, view.rows),
@@ -241,14 +278,11 @@ fn compare(pair: Pair<'_>) -> Option<TensorEvidence<'_>> {
         pair,
         view,
         same_values,
-        parent_square: parent_stats.l2 * parent_stats.l2,
+        coded,
+        parent_square,
         child_square: child_stats.l2 * child_stats.l2,
         delta_square,
-        cosine: if same_values {
-            1.0
-        } else {
-            cosine(pair.parent, pair.child).unwrap_or(0.0)
-        },
+        cosine,
         elements,
     })
 }

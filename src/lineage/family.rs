@@ -4,9 +4,9 @@
 
 use super::arborescence::{Arc, best_parents};
 use super::candidates::{Candidates, candidates};
-use super::cells::group;
+use super::cells::{Group, group};
 use super::copies::{Copies, copy_edge, set_copies_apart};
-use super::decide::{Decision, decide};
+use super::decide::{Decision, decide, magnitude_distance, packing_of};
 use super::direction::direction;
 use super::evidence::Evidence;
 use super::merges::{Merge, merges};
@@ -19,9 +19,13 @@ use std::collections::{HashMap, HashSet};
 /// Cost of having no parent: above any related pair's.
 const ROOT_COST: f64 = 60.0;
 /// Log-odds of direction below which a pair is no candidate.
-const WRONG_WAY: f64 = -4.0;
-/// Cost of a child's, or a parent's, elements without counterpart.
-const UNCOVERED_COST: f64 = 2.0;
+const WRONG_WAY: f64 = -6.0;
+/// Cost by which the nearer of two generations must be nearer, where only costs tell.
+const CLEARLY_NEARER: f64 = 0.7;
+/// Standard deviations from which an inherited change is no chance.
+const SIGNIFICANT: f64 = 3.0;
+/// Squared distance that a parent's elements without counterpart count as.
+const UNUSED_COST: f64 = 0.02;
 
 /// Infers the edges of one family at once: at most one edge per child, no cycles, no edge rather than a wrong one.
 pub fn infer_edges(members: &[Member<'_>]) -> Vec<Edge> {
@@ -29,12 +33,15 @@ pub fn infer_edges(members: &[Member<'_>]) -> Vec<Edge> {
     let fingerprints: Vec<&Fingerprint> = originals.iter().map(|member| member.fingerprint).collect();
     let groups = group(&fingerprints);
     let Candidates { pairs, nearest } = candidates(&fingerprints, &groups);
-    let links: Vec<Link> = pairs
+    let family = Family::new(&originals, &groups);
+    let mut links: Vec<Link> = pairs
         .par_iter()
-        .flat_map_iter(|(a, b)| judge_both_ways(&originals, *a, *b))
+        .flat_map_iter(|(a, b)| family.judge_both_ways(*a, *b))
         .collect();
     let merged = merges(&groups, &nearest);
-    let parents = parents_without_cycles(originals.len(), &links, &merged);
+    let mut parents = parents_without_cycles(originals.len(), &links, &merged);
+    family.look_past_siblings(&mut links, &mut parents);
+    prefer_roots_of_adapters(&links, &mut parents);
     let by_ends: HashMap<(usize, usize), &Link> = links
         .iter()
         .map(|link| ((link.parent, link.child), link))
@@ -65,32 +72,140 @@ struct Link {
     cost: f64,
 }
 
-fn judge_both_ways(members: &[&Member<'_>], a: usize, b: usize) -> Vec<Link> {
-    let forward = Evidence::of(members[a].fingerprint, members[b].fingerprint);
-    let backward = Evidence::of(members[b].fingerprint, members[a].fingerprint);
-    let (ahead, back) = (decide(&forward), decide(&backward));
-    let odds = direction(&forward, &ahead, &back, members[a], members[b]);
-    let link = |parent, child, evidence: &Evidence<'_>, decision: Decision, odds: f64| Link {
-        parent,
-        child,
-        cost: cost(evidence, odds),
-        features: features(evidence, &decision),
-        decision,
-        direction: odds,
-    };
-    [
-        link(a, b, &forward, ahead, odds),
-        link(b, a, &backward, back, -odds),
-    ]
-    .into_iter()
-    .filter(|link| link.decision.relation != Relation::Unrelated && link.direction > WRONG_WAY)
-    .collect()
+/// The members, and where each stands in its group.
+struct Family<'f, 'a> {
+    members: &'f [&'f Member<'a>],
+    groups: &'f [Group],
+    place: HashMap<usize, (usize, usize)>,
 }
 
-/// Nearer is cheaper, the wrong way round is dearer.
-fn cost(evidence: &Evidence<'_>, direction: f64) -> f64 {
-    let uncovered = 2.0 - evidence.child_covered() - evidence.parent_covered();
-    (evidence.balanced_delta() + 1e-12).ln() + (-direction).exp().ln_1p() + UNCOVERED_COST * uncovered
+impl<'f, 'a> Family<'f, 'a> {
+    fn new(members: &'f [&'f Member<'a>], groups: &'f [Group]) -> Self {
+        let mut place = HashMap::new();
+        for (index, group) in groups.iter().enumerate() {
+            let places = group.members.iter().enumerate();
+            place.extend(places.map(|(place, member)| (*member, (index, place))));
+        }
+        Self {
+            members,
+            groups,
+            place,
+        }
+    }
+
+    /// The group that all of these members are in, and their places there.
+    fn common_group<const N: usize>(&self, members: [usize; N]) -> Option<(&Group, [usize; N])> {
+        let (group, _) = *self.place.get(members.first()?)?;
+        let mut places = [0; N];
+        for (place, member) in places.iter_mut().zip(members) {
+            let (index, found) = *self.place.get(&member)?;
+            if index != group {
+                return None;
+            }
+            *place = found;
+        }
+        Some((&self.groups[group], places))
+    }
+
+    fn judge_both_ways(&self, a: usize, b: usize) -> Vec<Link> {
+        let members = self.members;
+        let centrality = self
+            .common_group([a, b])
+            .map_or(0.0, |(group, [a, b])| group.centrality(a, b));
+        let forward = Evidence::of(members[a].fingerprint, members[b].fingerprint);
+        let backward = Evidence::of(members[b].fingerprint, members[a].fingerprint);
+        let (ahead, back) = (decide(&forward), decide(&backward));
+        let odds = direction(&forward, &ahead, &back, members[a], members[b], centrality);
+        let link = |parent, child, evidence: &Evidence<'_>, decision: Decision, odds: f64| Link {
+            parent,
+            child,
+            cost: cost(evidence, &decision, odds),
+            features: features(evidence, &decision),
+            decision,
+            direction: odds,
+        };
+        [
+            link(a, b, &forward, ahead, odds),
+            link(b, a, &backward, back, -odds),
+        ]
+        .into_iter()
+        .filter(|link| link.decision.relation != Relation::Unrelated && link.direction > WRONG_WAY)
+        .collect()
+    }
+
+    /// Siblings that hardly differ from their parent look as near to a third model as the parent does. A grandparent is the parent
+    /// unless the child shows what the parent in between had changed.
+    fn look_past_siblings(&self, links: &mut Vec<Link>, parents: &mut [Option<usize>]) {
+        let is_known = |links: &[Link], parent, child| {
+            links
+                .iter()
+                .any(|link| (link.parent, link.child) == (parent, child))
+        };
+        for child in 0..parents.len() {
+            while let Some(between) = parents[child] {
+                let Some(above) = parents[between] else { break };
+                if self.inherits(above, between, child, links) {
+                    break;
+                }
+                if !is_known(links, above, child) {
+                    let judged = self.judge_both_ways(above, child);
+                    links.extend(judged.into_iter().filter(|link| link.child == child));
+                }
+                if !is_known(links, above, child) {
+                    break;
+                }
+                parents[child] = Some(above);
+            }
+        }
+    }
+
+    /// Whether `child` shows the change from `above` to `between`.
+    fn inherits(&self, above: usize, between: usize, child: usize, links: &[Link]) -> bool {
+        let Some((group, places)) = self.common_group([above, between, child]) else {
+            let cost = |parent| {
+                let link = links
+                    .iter()
+                    .find(|link| (link.parent, link.child) == (parent, child));
+                link.map(|link| link.cost)
+            };
+            return match (cost(between), cost(above)) {
+                (Some(near), Some(far)) => far > near + CLEARLY_NEARER,
+                _ => true,
+            };
+        };
+        let [above, between, child] = places.map(|place| group.cells[place].as_slice());
+        let (mut product, mut square, mut chance) = (0.0, 0.0, 0.0);
+        for ((above, between), child) in above.iter().zip(between).zip(child) {
+            let (step, way) = (f64::from(between - above), f64::from(child - above));
+            product += step * way;
+            square += step * step;
+            chance += (step * way).powi(2);
+        }
+        product > 0.5 * square && product > SIGNIFICANT * chance.sqrt()
+    }
+}
+
+/// Nearer is cheaper, the wrong way round is dearer, and so is a parent of which little is left.
+fn cost(evidence: &Evidence<'_>, decision: &Decision, direction: f64) -> f64 {
+    let wrong_way = (-direction).exp().ln_1p();
+    let unused = 1.0 - evidence.parent_covered();
+    let distance = match decision.relation {
+        Relation::Adapter => magnitude_distance(evidence.parent, evidence.child).unwrap_or(1.0),
+        Relation::Quantized if packing_of(evidence.child).is_some() => packed_distance(evidence),
+        Relation::Pruned => evidence.balanced_delta() + UNUSED_COST * unused,
+        _ => evidence.balanced_delta() + 5.0 * UNUSED_COST * unused,
+    };
+    (distance + 1e-12).ln() + wrong_way
+}
+
+/// Only tensors that were not packed, and directions, compare.
+fn packed_distance(evidence: &Evidence<'_>) -> f64 {
+    let moved: f64 = evidence
+        .tensors
+        .iter()
+        .map(|tensor| tensor.relative_delta().powi(2))
+        .sum();
+    0.01 + moved / evidence.tensors.len().max(1) as f64
 }
 
 /// Single parents for those that no merge explains. Arcs that would close a cycle through a merge are taken out, and the rest solved anew.
@@ -136,6 +251,33 @@ fn arc_under_its_merge(parents: &[Option<usize>], merged: &[Merge]) -> Option<(u
         }
     }
     None
+}
+
+/// An adapter that fits several models equally is told to be of the one that most others derive from.
+fn prefer_roots_of_adapters(links: &[Link], parents: &mut [Option<usize>]) {
+    let mut descendants = vec![0usize; parents.len()];
+    for start in 0..parents.len() {
+        let mut node = start;
+        while let Some(parent) = parents[node] {
+            descendants[parent] += 1;
+            node = parent;
+        }
+    }
+    for child in 0..parents.len() {
+        let fitting = links
+            .iter()
+            .filter(|link| link.child == child && link.decision.relation == Relation::Adapter);
+        let cheapest = fitting
+            .clone()
+            .map(|link| link.cost)
+            .fold(f64::INFINITY, f64::min);
+        let equal = fitting.filter(|link| link.cost <= cheapest + 0.05);
+        if let Some(best) =
+            equal.max_by_key(|link| (descendants[link.parent], std::cmp::Reverse(link.parent)))
+        {
+            parents[child] = Some(best.parent);
+        }
+    }
 }
 
 impl Link {

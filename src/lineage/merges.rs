@@ -11,6 +11,8 @@ use std::collections::{HashMap, HashSet};
 
 /// Largest cosine of task vectors for their common end to be their base.
 const ORTHOGONAL: f64 = 0.3;
+/// Relatives this near to each other, against the child's squared distance, stand for one.
+const SAME_PLACE: f64 = 0.1;
 /// How much stranger one more parent is.
 const MORE_PARENTS: f64 = 0.3;
 
@@ -48,7 +50,11 @@ fn of_group(group: &Group, nearest: &HashMap<usize, Vec<usize>>) -> Vec<Merge> {
             .into_iter()
             .flatten()
             .filter(|relative| !without.contains(relative));
-        let relatives: Vec<usize> = near.take(MOST_RELATIVES).copied().collect();
+        let places: Vec<usize> = near.map(|relative| place[relative]).collect();
+        let relatives: Vec<usize> = spread(group, place[child], &places)
+            .into_iter()
+            .map(|place| group.members[place])
+            .collect();
         let vectors: Vec<&[f32]> = relatives.iter().map(vector).collect();
         let combinations = explain(vector(child), &vectors);
         let hypotheses = combinations.into_iter();
@@ -73,6 +79,25 @@ fn of_group(group: &Group, nearest: &HashMap<usize, Vec<usize>>) -> Vec<Merge> {
         }
     }
     accept(again)
+}
+
+/// Relatives that are far enough apart to be told apart: of those close together, the one nearest to everyone.
+fn spread(group: &Group, child: usize, near: &[usize]) -> Vec<usize> {
+    let originality = |place: usize| (group.rounded[place], group.remoteness(place));
+    let mut chosen: Vec<usize> = Vec::new();
+    for &candidate in near {
+        let twin = chosen.iter().position(|other| {
+            let apart = group.distances[candidate][*other];
+            apart < SAME_PLACE * group.distances[child][candidate].min(group.distances[child][*other])
+        });
+        match twin {
+            Some(twin) if originality(candidate) < originality(chosen[twin]) => chosen[twin] = candidate,
+            None if chosen.len() < MOST_RELATIVES => chosen.push(candidate),
+            _ => {}
+        }
+    }
+    chosen.dedup();
+    chosen
 }
 
 impl Merge {
@@ -131,7 +156,9 @@ impl Merge {
             .iter()
             .map(|(_, weight)| (weight * 1e3).round() / 1e3)
             .collect();
-        let (technique, what) = if self.has_base {
+        let (technique, what) = if self.is_spherical(members) {
+            ("slerp", "spherical interpolation, which keeps the norm")
+        } else if self.has_base {
             ("task-arithmetic", "task vectors added to a base")
         } else {
             ("linear", "weighted mean")
@@ -165,6 +192,35 @@ impl Merge {
                 ),
             ],
         }
+    }
+}
+
+/// Relative distance of two tensors from which spherical and straight interpolation differ: tools switch at a cosine of 0.9995.
+const CURVED: f64 = 0.035;
+
+impl Merge {
+    /// A straight mean of two tensors is shorter than they are by a share of their squared distance; a spherical one is not.
+    fn is_spherical(&self, members: &[&Member<'_>]) -> bool {
+        let [(a, weight), (b, other)] = self.parents[..] else {
+            return false;
+        };
+        let [first, second, child] = [a, b, self.child].map(|member| &members[member].fingerprint.tensors);
+        let mut bends: Vec<f64> = Vec::new();
+        for ((first, second), child) in first.iter().zip(second).zip(child) {
+            let (Some(x), Some(y), Some(z)) = (&first.stats, &second.stats, &child.stats) else {
+                continue;
+            };
+            let (Some(p), Some(q)) = (&first.sketch, &second.sketch) else {
+                continue;
+            };
+            let apart = p.minus(q).norm_squared();
+            if apart > (CURVED * x.l2).powi(2) && first.elements() > 64 {
+                let straight = weight * x.l2.powi(2) + other * y.l2.powi(2);
+                bends.push((z.l2.powi(2) - straight) / (weight * other * apart));
+            }
+        }
+        bends.sort_by(f64::total_cmp);
+        bends.get(bends.len() / 2).is_some_and(|median| *median > -0.5)
     }
 }
 

@@ -60,11 +60,22 @@ impl Spectrum {
             let gap = last / next;
             let at_end = rank + (self.size() / 8).max(1) >= self.size();
             let wanted = if at_end { GAP_AT_END } else { GAP };
-            if rest <= REST_SHARE * total && gap >= wanted && best.is_none_or(|(widest, _)| gap > widest) {
+            if rank * 4 <= self.size() * 3
+                && rest <= REST_SHARE * total
+                && gap >= wanted
+                && best.is_none_or(|(widest, _)| gap > widest)
+            {
                 best = Some((gap, rank));
             }
         }
         best.map(|(_, rank)| rank)
+    }
+
+    /// Where the widest gap lies in the upper half of the spectrum, if it is `wide` enough.
+    pub fn soft_rank(&self, wide: f64) -> Option<usize> {
+        let gap = |rank: usize| self.singular[rank - 1] / self.singular[rank].max(f64::MIN_POSITIVE);
+        let widest = (1..=self.size() / 2).max_by(|a, b| gap(*a).total_cmp(&gap(*b)))?;
+        (gap(widest) >= wide && self.singular[0] > 0.0).then_some(widest)
     }
 }
 
@@ -79,6 +90,12 @@ mod tests {
             touched_rows: (0, 0),
             touched_cols: (0, 0),
         }
+    }
+
+    #[test]
+    fn a_soft_gap_is_the_widest_of_the_upper_half() {
+        assert_eq!(spectrum(&[9.0, 8.0, 2.0, 1.9, 1.8, 1.7]).soft_rank(1.5), Some(2));
+        assert_eq!(spectrum(&[9.0, 8.0, 7.0, 6.0]).soft_rank(1.5), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! Duplicates: the same values in other files, names, precision or order.
 
 use super::super::Relation;
-use super::super::evidence::{Elements, Evidence, TensorEvidence, is_float};
+use super::super::evidence::{Elements, Evidence, TensorEvidence, common_rows, is_float};
 use super::Decision;
 use crate::weights::Dtype;
 
@@ -103,7 +103,11 @@ pub(in super::super) fn dtype_name(dtype: Dtype) -> String {
 /// Every tensor holds the same values in another order.
 fn permuted(evidence: &Evidence<'_>) -> Option<Decision> {
     let mut moved = 0;
-    for tensor in evidence.changed() {
+    for tensor in evidence
+        .tensors
+        .iter()
+        .filter(|tensor| tensor.pair.parent.digest != tensor.pair.child.digest)
+    {
         let (parent, child) = (
             tensor.pair.parent.invariants.as_ref()?,
             tensor.pair.child.invariants.as_ref()?,
@@ -123,71 +127,68 @@ fn permuted(evidence: &Evidence<'_>) -> Option<Decision> {
 /// Squared sine of the angle below which two tensors are parallel.
 const PARALLEL: f64 = 1e-6;
 
-/// Some tensors are the parent's times a number, with the product of the numbers one: the function is the same.
+/// Some lines of some matrices are the parent's times a number, others its inverse: the function is the same.
 fn rescaled(evidence: &Evidence<'_>) -> Option<Decision> {
-    let changed: Vec<_> = evidence.changed().collect();
-    let is_rescaled = |tensor: &&TensorEvidence<'_>| is_parallel(tensor) || is_line_scaled(tensor);
-    if changed.len() < 2
-        || changed.len() * 2 > evidence.tensors.len().max(4)
-        || !changed.iter().all(|tensor| is_rescaled(&tensor))
-    {
+    let matrices: Vec<_> = evidence.changed_matrices().collect();
+    if matrices.len() < 2 {
         return None;
     }
-    let ratios: Vec<f64> = changed
+    let mut factors: Vec<f64> = Vec::new();
+    for tensor in matrices {
+        factors.extend(
+            line_factors(tensor)?
+                .into_iter()
+                .filter(|factor| (factor - 1.0).abs() > SAME_FACTOR),
+        );
+    }
+    let largest = factors.iter().copied().fold(0.0, f64::max);
+    let close = |factor: f64, to: f64| (factor / to - 1.0).abs() < SAME_FACTOR;
+    let up = factors.iter().filter(|factor| close(**factor, largest)).count();
+    let down = factors
         .iter()
-        .map(|tensor| (tensor.child_square / tensor.parent_square).sqrt())
-        .collect();
-    let (grown, shrunk) = (
-        ratios.iter().any(|ratio| *ratio > 1.0),
-        ratios.iter().any(|ratio| *ratio < 1.0),
-    );
-    if !(grown && shrunk) {
+        .filter(|factor| close(**factor, 1.0 / largest))
+        .count();
+    if up == 0 || down == 0 || up + down < factors.len() {
         return None;
     }
-    let factor = ratios.iter().copied().fold(0.0, f64::max);
     let because = format!(
-        "{} tensors are the parent's up to scale and pull in opposite directions, by up to {factor:.3}.",
-        changed.len()
+        "Lines of some matrices are the parent's times {largest:.4}, lines of others are divided by as much."
     );
-    Some(Decision::new(Relation::Duplicate, "rescaled", 0.9, because).with("factor", factor))
+    Some(Decision::new(Relation::Duplicate, "rescaled", 0.93, because).with("factor", largest))
 }
 
-fn is_parallel(tensor: &TensorEvidence<'_>) -> bool {
-    1.0 - tensor.cosine * tensor.cosine < PARALLEL && tensor.cosine > 0.0
-}
+/// How far two factors may differ and be one.
+const SAME_FACTOR: f64 = 2e-3;
 
-/// Every probed row, or every probed column, is the parent's times a positive number.
-fn is_line_scaled(tensor: &TensorEvidence<'_>) -> bool {
-    let (Some(parent), Some(child)) = (&tensor.pair.parent.probe, &tensor.pair.child.probe) else {
-        return false;
-    };
-    let rows = super::super::evidence::common_rows(parent, child, tensor.view.rows, tensor.view.rows);
-    let ratio = |parent: f32, child: f32| (parent != 0.0).then(|| f64::from(child) / f64::from(parent));
-    let constant = |ratios: &[f64]| {
-        let Some(first) = ratios.first().filter(|first| **first > 0.0) else {
-            return true;
-        };
-        ratios.iter().all(|ratio| (ratio / first - 1.0).abs() < 1e-3)
-    };
-    let by_row = rows.iter().all(|(parent, child)| {
-        constant(
-            &parent
-                .iter()
-                .zip(*child)
-                .filter_map(|(parent, child)| ratio(*parent, *child))
-                .collect::<Vec<_>>(),
-        )
-    });
+/// The factor of each probed row, or else of each probed column, where lines are the parent's times a positive number.
+fn line_factors(tensor: &TensorEvidence<'_>) -> Option<Vec<f64>> {
+    let (parent, child) = (
+        tensor.pair.parent.probe.as_ref()?,
+        tensor.pair.child.probe.as_ref()?,
+    );
+    let rows = common_rows(parent, child, tensor.view.rows, tensor.view.rows);
+    let by_row: Option<Vec<f64>> = rows
+        .iter()
+        .map(|(parent, child)| factor(parent.iter().copied().zip(child.iter().copied())))
+        .collect();
     let width = rows.first().map_or(0, |(parent, _)| parent.len());
-    let by_column = rows.len() > 1
-        && (0..width).all(|column| {
-            constant(
-                &rows
-                    .iter()
-                    .filter_map(|(parent, child)| ratio(parent[column], child[column]))
-                    .collect::<Vec<_>>(),
-            )
-        });
-    // a vector is one row: each of its elements has its own factor, which says nothing
-    tensor.view.is_vector() || by_row || by_column
+    let by_column = || {
+        (0..width)
+            .map(|column| factor(rows.iter().map(|(parent, child)| (parent[column], child[column]))))
+            .collect()
+    };
+    by_row.or_else(|| if rows.len() > 1 { by_column() } else { None })
+}
+
+/// What a line was multiplied by: 1 for a line of zeros, nothing where elements disagree.
+fn factor(line: impl Iterator<Item = (f32, f32)>) -> Option<f64> {
+    let mut first: Option<f64> = None;
+    for (parent, child) in line.filter(|(parent, child)| *parent != 0.0 || *child != 0.0) {
+        let ratio = f64::from(child) / f64::from(parent);
+        let expected = *first.get_or_insert(ratio);
+        if !ratio.is_finite() || expected <= 0.0 || (ratio / expected - 1.0).abs() > SAME_FACTOR {
+            return None;
+        }
+    }
+    Some(first.unwrap_or(1.0))
 }

@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Share of the judged matrices whose delta must end in a gap, for a merged low-rank adapter.
 const LOW_RANK_SHARE: f64 = 0.7;
 /// Most of a matrix's elements that a sparse delta touches.
-const SPARSE_SHARE: f64 = 0.6;
+const SPARSE_SHARE: f64 = 0.3;
 /// Share of elements that a tampered tensor, or an edited neuron, touches at most.
 const LOCAL_SHARE: f64 = 0.1;
 
@@ -42,13 +42,14 @@ pub(super) fn recognise(evidence: &Evidence<'_>) -> Option<Decision> {
         all,
         matrices,
     };
-    let rules: [fn(&Changed<'_, '_>) -> Option<Decision>; 8] = [
+    let rules: [fn(&Changed<'_, '_>) -> Option<Decision>; 9] = [
         new_head,
-        bias,
-        head,
-        tampered,
         neuron_edit,
+        head,
+        bias,
+        tampered,
         lora,
+        low_rank_and_sparse,
         scale_shift,
         sparse,
     ];
@@ -134,7 +135,10 @@ fn new_head(changed: &Changed<'_, '_>) -> Option<Decision> {
 
 /// Only biases moved (BitFit).
 fn bias(changed: &Changed<'_, '_>) -> Option<Decision> {
-    let vectors_only = changed.matrices.is_empty() && changed.all.iter().all(|tensor| !tensor.is_matrix());
+    let vectors_only = changed
+        .all
+        .iter()
+        .all(|tensor| tensor.pair.child.shape.len() <= 1);
     if !vectors_only || changed.all.len() < 2 || changed.unmatched() > 0 {
         return None;
     }
@@ -166,20 +170,23 @@ fn is_scale(tensor: &TensorEvidence<'_>) -> bool {
     !name.ends_with("bias") && near_one
 }
 
+/// The tensors of the head, known by name, or one weight and its bias.
 fn head(changed: &Changed<'_, '_>) -> Option<Decision> {
-    let heads = changed
+    let named = !changed.all.is_empty() && changed.all.iter().all(|tensor| is_head(&tensor.pair.child.name));
+    let weights = changed
         .all
         .iter()
-        .filter(|tensor| is_head(&tensor.pair.child.name))
+        .filter(|tensor| tensor.pair.child.shape.len() > 1)
         .count();
-    if heads == 0 || heads < changed.all.len() || is_local(changed) {
+    let one_layer = changed.all.len() == 2 && weights == 1 && changed.evidence.tensors.len() > 6;
+    if !named && !one_layer || is_local(changed) || changed.unmatched() > 0 {
         return None;
     }
-    Some(finetune(
-        "head",
-        0.93,
-        format!("Only the head changed: {heads} tensors, the others are identical."),
-    ))
+    let because = format!(
+        "Only {} tensors of one layer changed, the others are identical.",
+        changed.all.len()
+    );
+    Some(finetune("head", if named { 0.93 } else { 0.7 }, because))
 }
 
 /// The one changed matrix is touched in a few elements.
@@ -208,11 +215,16 @@ fn tampered(changed: &Changed<'_, '_>) -> Option<Decision> {
 
 /// A few rows or columns of few matrices.
 fn neuron_edit(changed: &Changed<'_, '_>) -> Option<Decision> {
-    let few_lines = |(touched, all): (usize, usize)| all >= 8 && touched * 4 <= all;
+    let few = |(touched, all): (usize, usize)| all >= 8 && touched * 4 <= all;
+    let most = |(touched, all): (usize, usize)| touched * 5 >= all * 3;
+    let is_edited = |spectrum: &Spectrum| {
+        let (rows, cols) = (spectrum.touched_rows, spectrum.touched_cols);
+        few(rows) && most(cols) || few(cols) && most(rows)
+    };
     let edited = changed
         .matrices
         .iter()
-        .filter(|(_, spectrum)| few_lines(spectrum.touched_rows) || few_lines(spectrum.touched_cols));
+        .filter(|(_, spectrum)| is_edited(spectrum));
     if changed.matrices.is_empty() || edited.count() < changed.matrices.len() {
         return None;
     }
@@ -278,6 +290,32 @@ fn most_common(values: &[usize]) -> Option<usize> {
         .into_iter()
         .max_by_key(|(value, count)| (*count, *value))
         .map(|(value, _)| value)
+}
+
+/// Ratio of neighbouring singular values that tells a low-rank part from a sparse rest, and its share of matrices.
+const SOFT_GAP: f64 = 1.5;
+const SOFT_SHARE: f64 = 0.6;
+
+/// A low-rank part above a flat rest: adapter and sparse update together.
+fn low_rank_and_sparse(changed: &Changed<'_, '_>) -> Option<Decision> {
+    let able: Vec<&Spectrum> = changed
+        .matrices
+        .iter()
+        .map(|(_, spectrum)| spectrum)
+        .filter(|spectrum| spectrum.size() >= 8)
+        .collect();
+    let ranks: Vec<usize> = able
+        .iter()
+        .filter_map(|spectrum| spectrum.soft_rank(SOFT_GAP))
+        .collect();
+    let rank = most_common(&ranks)?;
+    let agreeing = ranks.iter().filter(|found| **found == rank).count();
+    let judged = able.iter().filter(|spectrum| spectrum.size() >= 2 * rank).count();
+    if rank < 2 || judged < 2 || (agreeing as f64) < SOFT_SHARE * judged as f64 {
+        return None;
+    }
+    let because = format!("{agreeing} of {judged} deltas are of rank {rank} above a flat rest.");
+    Some(finetune("sparse-lowrank", 0.75, because).with("rank", rank))
 }
 
 /// Each row is the parent's times a number.

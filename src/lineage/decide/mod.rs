@@ -3,14 +3,18 @@
 //! Enters: [`Evidence`](super::evidence::Evidence) of one pair. Leaves: a [`Decision`]. Each rule recognises one relation; the first
 //! that does decides. Thresholds stand beside the rule that uses them.
 
+mod adapter;
 mod decision;
 mod duplicate;
 mod finetune;
+mod packed;
 mod pruned;
 mod quantized;
 mod structure;
 
+pub(super) use adapter::{adapter_kind, fit as adapter_fit, magnitude_distance};
 pub(super) use decision::Decision;
+pub(super) use packed::packing_of;
 
 use super::evidence::Evidence;
 use crate::fingerprint::View;
@@ -18,11 +22,13 @@ use crate::fingerprint::View;
 /// The least share of matrices that must be related for a pair to be related at all.
 pub(super) const RELATED_SHARE: f64 = 0.5;
 
+/// The least share of the smaller model's elements that must have a counterpart.
+const MATCHED_SHARE: f64 = 0.3;
+
 type Rule = fn(&Evidence<'_>) -> Option<Decision>;
 
 /// In the order they are asked: what leaves values alone, what destroys information, what changes values.
-const RULES: [Rule; 5] = [
-    duplicate::recognise,
+const RULES: [Rule; 4] = [
     quantized::recognise,
     pruned::recognise,
     structure::recognise,
@@ -31,6 +37,22 @@ const RULES: [Rule; 5] = [
 
 /// Decides what made the child out of the parent.
 pub(super) fn decide(evidence: &Evidence<'_>) -> Decision {
+    if adapter_kind(evidence.child).is_some() {
+        return adapter::recognise(evidence).unwrap_or_else(|| Decision::unrelated(evidence));
+    }
+    let (from, to) = (packing_of(evidence.parent), packing_of(evidence.child));
+    if from != to {
+        let packed = if from.is_none() {
+            packed::recognise(evidence)
+        } else {
+            None
+        };
+        return packed.unwrap_or_else(|| Decision::unrelated(evidence));
+    }
+    // reordering and rescaling leave nothing that points the same way
+    if let Some(decision) = duplicate::recognise(evidence) {
+        return decision;
+    }
     if !is_related(evidence) {
         return Decision::unrelated(evidence);
     }
@@ -47,7 +69,8 @@ fn is_related(evidence: &Evidence<'_>) -> bool {
         .iter()
         .filter(|tensor| tensor.is_matrix())
         .count();
-    if matrices > 0 && evidence.related_share() >= RELATED_SHARE {
+    if matrices > 0 && evidence.related_share() >= RELATED_SHARE && evidence.matched_share() >= MATCHED_SHARE
+    {
         return true;
     }
     let reshaped: Vec<_> = evidence

@@ -8,9 +8,6 @@ use std::collections::BTreeMap;
 
 /// Share of the changed matrices that must have gained a grid.
 const GRID_SHARE: f64 = 0.6;
-/// A grid leaves the child near the parent: rounding to 2 bits moves a tensor by about half its norm.
-const FARTHEST: f64 = 0.8;
-
 pub(super) fn recognise(evidence: &Evidence<'_>) -> Option<Decision> {
     let changed: Vec<_> = evidence
         .changed_matrices()
@@ -18,7 +15,6 @@ pub(super) fn recognise(evidence: &Evidence<'_>) -> Option<Decision> {
         .collect();
     let gained: Vec<Grid> = changed
         .iter()
-        .filter(|tensor| tensor.relative_delta() < FARTHEST)
         .filter_map(|tensor| {
             let grid = grid_of(tensor.pair.child)?;
             let before = grid_of(tensor.pair.parent);

@@ -13,7 +13,8 @@ const COVERED: f64 = 0.9;
 const SAME_ROWS: f64 = 0.5;
 
 pub(super) fn recognise(evidence: &Evidence<'_>) -> Option<Decision> {
-    let rules: [fn(&Evidence<'_>) -> Option<Decision>; 5] = [vocabulary, experts, depth, component, width];
+    let rules: [fn(&Evidence<'_>) -> Option<Decision>; 6] =
+        [vocabulary, experts, depth, component, width, replaced];
     rules.iter().find_map(|rule| rule(evidence))
 }
 
@@ -153,7 +154,7 @@ fn depth(evidence: &Evidence<'_>) -> Option<Decision> {
                 .with("layers", after),
         );
     }
-    let grown = !alignment.copies.is_empty() || !alignment.child_only.is_empty();
+    let grown = !alignment.copies.is_empty();
     if alignment.parent_only.is_empty()
         && grown
         && only_layers(&alignment.child_only)
@@ -195,6 +196,32 @@ fn component(evidence: &Evidence<'_>) -> Option<Decision> {
     Some(decision(Relation::Component, "component", 0.92, because).with("tuned", tuned))
 }
 
+/// Some layers gave way to differently named ones; the others are as they were.
+fn replaced(evidence: &Evidence<'_>) -> Option<Decision> {
+    let alignment = &evidence.alignment;
+    let is_matrix = |tensor: &&&TensorFingerprint| !View::of(&tensor.shape).is_vector();
+    let gone = alignment.parent_only.len();
+    let new = alignment
+        .child_only
+        .iter()
+        .filter(is_matrix)
+        .count()
+        .max(usize::from(alignment.renamed));
+    let kept = evidence
+        .tensors
+        .iter()
+        .filter(|tensor| tensor.same_values)
+        .count();
+    if gone < 2 || new == 0 || kept * 2 < evidence.tensors.len() || !evidence.reshaped.is_empty() {
+        return None;
+    }
+    let because = format!(
+        "{gone} tensors gave way to {} of other names; {kept} are as they were.",
+        alignment.child_only.len()
+    );
+    Some(decision(Relation::Transformed, "layer-replaced", 0.8, because))
+}
+
 /// Matrices lost rows or columns and what is left was in the parent.
 fn width(evidence: &Evidence<'_>) -> Option<Decision> {
     let matrices: Vec<&Pair<'_>> = evidence
@@ -214,7 +241,14 @@ fn width(evidence: &Evidence<'_>) -> Option<Decision> {
         .count();
     let kept = matrices.iter().filter(|pair| shares_lines(pair)).count();
     let complete = evidence.alignment.child_only.is_empty();
-    if matrices.is_empty() || !complete || kept == 0 {
+    let trimmed = matrices.iter().all(|pair| {
+        keeps_rows(pair)
+            && grew(&Pair {
+                parent: pair.child,
+                child: pair.parent,
+            })
+    });
+    if matrices.len() < 2 && !is_large(evidence, &matrices) || !complete || kept == 0 || trimmed {
         return None;
     }
     if narrower == matrices.len() {
@@ -233,6 +267,12 @@ fn width(evidence: &Evidence<'_>) -> Option<Decision> {
         return Some(decision(Relation::Expanded, "width", 0.85, because));
     }
     None
+}
+
+/// The reshaped matrices are much of the model: another head is not.
+fn is_large(evidence: &Evidence<'_>, matrices: &[&Pair<'_>]) -> bool {
+    let elements: u64 = matrices.iter().map(|pair| pair.parent.elements()).sum();
+    elements * 10 > evidence.parent.parameters * 3
 }
 
 fn shrank(pair: &Pair<'_>) -> bool {
