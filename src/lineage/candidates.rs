@@ -4,7 +4,7 @@
 //! that share tensors or many shapes. A family of a thousand costs thousands of comparisons, not a million.
 
 use super::cells::{Group, squared_norm};
-use super::decide::{adapter_fit, adapter_kind};
+use super::decide::{adapter_fit, adapter_kind, packing_of};
 use crate::fingerprint::{Fingerprint, View};
 use rayon::prelude::*;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -110,6 +110,9 @@ fn overlap(a: &Fingerprint, b: &Fingerprint) -> bool {
     if adapter_kind(a).is_some() || adapter_kind(b).is_some() {
         return adapter_fit(a, b).is_some() || adapter_fit(b, a).is_some();
     }
+    if packing_of(a) != packing_of(b) {
+        return share_names(a, b);
+    }
     let digests: HashSet<&str> = matrices(a)
         .filter_map(|(tensor, _)| tensor.value_digest.as_deref())
         .collect();
@@ -153,4 +156,15 @@ fn matrices(
         let view = View::of(&tensor.shape);
         (!view.is_vector()).then(|| (tensor, view.elements()))
     })
+}
+
+/// A quarter of the smaller model's tensors go by the same names.
+fn share_names(a: &Fingerprint, b: &Fingerprint) -> bool {
+    let names: HashSet<&str> = a.tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+    let same = b
+        .tensors
+        .iter()
+        .filter(|tensor| names.contains(tensor.name.as_str()))
+        .count();
+    same * 4 >= names.len().min(b.tensors.len()).max(1)
 }

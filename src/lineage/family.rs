@@ -22,6 +22,8 @@ const ROOT_COST: f64 = 60.0;
 const WRONG_WAY: f64 = -6.0;
 /// Cost by which the nearer of two generations must be nearer, where only costs tell.
 const CLEARLY_NEARER: f64 = 0.7;
+/// Most that the number of models of one layout says about direction.
+const BY_LAYOUT: f64 = 3.0;
 /// Standard deviations from which an inherited change is no chance.
 const SIGNIFICANT: f64 = 3.0;
 /// Squared distance that a parent's elements without counterpart count as.
@@ -38,7 +40,7 @@ pub fn infer_edges(members: &[Member<'_>]) -> Vec<Edge> {
         .par_iter()
         .flat_map_iter(|(a, b)| family.judge_both_ways(*a, *b))
         .collect();
-    let merged = merges(&groups, &nearest);
+    let merged = merges(&originals, &groups, &nearest);
     let mut parents = parents_without_cycles(originals.len(), &links, &merged);
     family.look_past_siblings(&mut links, &mut parents);
     prefer_roots_of_adapters(&links, &mut parents);
@@ -109,9 +111,10 @@ impl<'f, 'a> Family<'f, 'a> {
 
     fn judge_both_ways(&self, a: usize, b: usize) -> Vec<Link> {
         let members = self.members;
-        let centrality = self
-            .common_group([a, b])
-            .map_or(0.0, |(group, [a, b])| group.centrality(a, b));
+        let centrality = match self.common_group([a, b]) {
+            Some((group, [a, b])) => group.centrality(a, b),
+            None => self.commonness(a, b),
+        };
         let forward = Evidence::of(members[a].fingerprint, members[b].fingerprint);
         let backward = Evidence::of(members[b].fingerprint, members[a].fingerprint);
         let (ahead, back) = (decide(&forward), decide(&backward));
@@ -131,6 +134,16 @@ impl<'f, 'a> Family<'f, 'a> {
         .into_iter()
         .filter(|link| link.decision.relation != Relation::Unrelated && link.direction > WRONG_WAY)
         .collect()
+    }
+
+    /// Of two layouts, the one that more of the family have is the original.
+    fn commonness(&self, parent: usize, child: usize) -> f64 {
+        let size = |member: usize| {
+            self.place
+                .get(&member)
+                .map_or(1.0, |(group, _)| self.groups[*group].members.len() as f64)
+        };
+        (size(parent) / size(child)).ln().clamp(-BY_LAYOUT, BY_LAYOUT)
     }
 
     /// Siblings that hardly differ from their parent look as near to a third model as the parent does. A grandparent is the parent

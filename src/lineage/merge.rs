@@ -9,6 +9,9 @@ use nalgebra::{DMatrix, DVector};
 const UNEXPLAINED: f64 = 0.12;
 /// A weight smaller than this is no parent.
 const LEAST_WEIGHT: f64 = 0.04;
+/// The same for merges that drop elements, and how many of them are looked into.
+const PARTLY: f64 = 0.95;
+const PARTLY_TRIED: usize = 8;
 /// Relatives tried together.
 pub(super) const MOST_RELATIVES: usize = 8;
 /// Most parents of a merge.
@@ -57,6 +60,24 @@ pub(super) fn explain(child: &[f32], relatives: &[&[f32]]) -> Vec<Combination> {
         }
     }
     Vec::new()
+}
+
+/// The best combinations of three `relatives`, however much they leave: where to look for merges that drop elements.
+pub(super) fn explain_partly(child: &[f32], relatives: &[&[f32]]) -> Vec<Combination> {
+    let distances = relatives.iter().map(|relative| squared_distance(child, relative));
+    let nearest = distances.fold(f64::INFINITY, f64::min);
+    if relatives.len() < 3 || nearest == 0.0 {
+        return Vec::new();
+    }
+    let gram = Gram::of(child, relatives);
+    let mut found: Vec<Combination> = subsets(relatives.len(), 3)
+        .iter()
+        .filter_map(|active| gram.solve(active, nearest))
+        .filter(|combination| combination.remainder < PARTLY)
+        .collect();
+    found.sort_by(|a, b| a.remainder.total_cmp(&b.remainder));
+    found.truncate(PARTLY_TRIED);
+    found
 }
 
 /// All choices of `count` of the first `among` numbers.

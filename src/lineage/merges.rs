@@ -4,10 +4,13 @@
 //! also a combination of M and B: the hypothesis with weights between 0 and 1 wins, then the one whose task vectors are closest to orthogonal.
 
 use super::cells::Group;
-use super::merge::{Combination, MOST_RELATIVES, explain};
+use super::grid::grid_of;
+use super::masked::{self, Masked};
+use super::merge::{Combination, MOST_RELATIVES, explain, explain_partly};
 use super::{Edge, Feature, Member, Relation};
+use crate::fingerprint::{Fingerprint, View};
 use rayon::prelude::*;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Largest cosine of task vectors for their common end to be their base.
 const ORTHOGONAL: f64 = 0.3;
@@ -26,17 +29,25 @@ pub(super) struct Merge {
     /// Mean absolute cosine of the task vectors, where there is a base.
     slant: f64,
     remainder: f64,
+    /// Elements were dropped on the way.
+    masked: Option<Masked>,
+    /// Each tensor has a weight of its own.
+    by_tensor: Option<&'static str>,
 }
 
-pub(super) fn merges(groups: &[Group], nearest: &HashMap<usize, Vec<usize>>) -> Vec<Merge> {
+pub(super) fn merges(
+    members: &[&Member<'_>],
+    groups: &[Group],
+    nearest: &HashMap<usize, Vec<usize>>,
+) -> Vec<Merge> {
     groups
         .iter()
         .filter(|group| group.members.len() >= 3)
-        .flat_map(|group| of_group(group, nearest))
+        .flat_map(|group| of_group(members, group, nearest))
         .collect()
 }
 
-fn of_group(group: &Group, nearest: &HashMap<usize, Vec<usize>>) -> Vec<Merge> {
+fn of_group(members: &[&Member<'_>], group: &Group, nearest: &HashMap<usize, Vec<usize>>) -> Vec<Merge> {
     let place: HashMap<usize, usize> = group
         .members
         .iter()
@@ -57,10 +68,16 @@ fn of_group(group: &Group, nearest: &HashMap<usize, Vec<usize>>) -> Vec<Merge> {
             .collect();
         let vectors: Vec<&[f32]> = relatives.iter().map(vector).collect();
         let combinations = explain(vector(child), &vectors);
-        let hypotheses = combinations.into_iter();
-        hypotheses
+        let straight: Vec<Merge> = combinations
+            .into_iter()
             .filter_map(|combination| Merge::of(*child, &relatives, &vectors, combination))
-            .collect()
+            .collect();
+        if !straight.is_empty() {
+            return straight;
+        }
+        let by_tensor = tensor_by_tensor(group, place[child], &relatives, &vectors);
+        let masked = || Merge::masked(members, *child, vector(child), &relatives, &vectors);
+        by_tensor.or_else(masked).into_iter().collect()
     };
     let first: Vec<Merge> = group
         .members
@@ -79,6 +96,65 @@ fn of_group(group: &Group, nearest: &HashMap<usize, Vec<usize>>) -> Vec<Merge> {
         }
     }
     accept(again)
+}
+
+/// Squared distance that may remain when each tensor has its own weight, over that to the nearest relative.
+const REST_BY_TENSOR: f64 = 0.01;
+
+/// Two relatives between which each tensor lies somewhere of its own.
+fn tensor_by_tensor(group: &Group, child: usize, relatives: &[usize], vectors: &[&[f32]]) -> Option<Merge> {
+    let target = group.cells[child].as_slice();
+    let mut best: Option<Merge> = None;
+    for (index, first) in vectors.iter().enumerate() {
+        for (other, second) in vectors.iter().enumerate().skip(index + 1) {
+            let mut weights: Vec<f64> = Vec::new();
+            let (mut rest, mut to_first, mut to_second) = (0.0, 0.0, 0.0);
+            for range in &group.tensors {
+                let (mut product, mut square, mut way) = (0.0, 0.0, 0.0);
+                for cell in range.clone() {
+                    let step = f64::from(second[cell] - first[cell]);
+                    let moved = f64::from(target[cell] - first[cell]);
+                    product += step * moved;
+                    square += step * step;
+                    way += moved * moved;
+                    to_second += f64::from(target[cell] - second[cell]).powi(2);
+                }
+                to_first += way;
+                let weight = if square > 0.0 { product / square } else { 0.0 };
+                rest += (way - weight * product).max(0.0);
+                if square > 0.0 {
+                    weights.push(weight);
+                }
+            }
+            let nearest = to_first.min(to_second);
+            // partial fine-tunes have tensors of the one or of the other: that is no merge
+            let inside = weights
+                .iter()
+                .filter(|weight| (0.03..=0.97).contains(*weight))
+                .count();
+            let between = weights.iter().all(|weight| (-0.02..=1.02).contains(weight))
+                && inside * 2 > group.tensors.len();
+            let remainder = rest / nearest.max(f64::MIN_POSITIVE);
+            if nearest == 0.0
+                || !between
+                || remainder > REST_BY_TENSOR
+                || best.as_ref().is_some_and(|best| best.remainder <= remainder)
+            {
+                continue;
+            }
+            let mean = weights.iter().sum::<f64>() / weights.len().max(1) as f64;
+            best = Some(Merge {
+                child: group.members[child],
+                parents: vec![(relatives[index], 1.0 - mean), (relatives[other], mean)],
+                has_base: false,
+                slant: 0.0,
+                remainder,
+                masked: None,
+                by_tensor: Some("per-block"),
+            });
+        }
+    }
+    best
 }
 
 /// Relatives that are far enough apart to be told apart: of those close together, the one nearest to everyone.
@@ -132,6 +208,46 @@ impl Merge {
             has_base: base.is_some(),
             slant: base.map_or(0.0, |(slant, _)| slant),
             remainder: combination.remainder,
+            masked: None,
+            by_tensor: None,
+        })
+    }
+
+    /// Task vectors of which elements were dropped: least squares finds where to look, probes prove it.
+    fn masked(
+        members: &[&Member<'_>],
+        child: usize,
+        child_cells: &[f32],
+        relatives: &[usize],
+        vectors: &[&[f32]],
+    ) -> Option<Self> {
+        if !is_plain(members[child].fingerprint) {
+            return None;
+        }
+        let partly = explain_partly(child_cells, vectors);
+        let tried = partly
+            .into_iter()
+            .filter_map(|combination| Merge::of(child, relatives, vectors, combination));
+        tried.filter(|merge| merge.has_base).find_map(|merge| {
+            let [(base, _), tuned @ ..] = merge.parents.as_slice() else {
+                return None;
+            };
+            if !merge
+                .parents
+                .iter()
+                .all(|(parent, _)| is_plain(members[*parent].fingerprint))
+            {
+                return None;
+            }
+            let tuned: Vec<_> = tuned
+                .iter()
+                .map(|(parent, _)| members[*parent].fingerprint)
+                .collect();
+            let masked = masked::explain(members[*base].fingerprint, &tuned, members[child].fingerprint)?;
+            Some(Self {
+                masked: Some(masked),
+                ..merge
+            })
         })
     }
 
@@ -146,6 +262,18 @@ impl Merge {
         outside + self.slant + unexplained + MORE_PARENTS * self.parents.len() as f64
     }
 
+    fn params(&self, coefficients: Vec<f64>) -> BTreeMap<String, serde_json::Value> {
+        let hundredth = |value: f64| (value * 100.0).round() / 100.0;
+        match &self.masked {
+            Some(masked) if masked.technique == "dare" => {
+                [("drop_rate".to_owned(), hundredth(1.0 - masked.density).into())].into()
+            }
+            Some(masked) => [("density".to_owned(), hundredth(masked.density).into())].into(),
+            None if self.by_tensor.is_some() => BTreeMap::new(),
+            None => [("coefficients".to_owned(), coefficients.into())].into(),
+        }
+    }
+
     pub fn edge(&self, members: &[&Member<'_>]) -> Edge {
         let counted = if self.has_base {
             &self.parents[1..]
@@ -156,7 +284,11 @@ impl Merge {
             .iter()
             .map(|(_, weight)| (weight * 1e3).round() / 1e3)
             .collect();
-        let (technique, what) = if self.is_spherical(members) {
+        let (technique, what) = if let Some(masked) = &self.masked {
+            (masked.technique, "task vectors of which elements were dropped")
+        } else if let Some(technique) = self.by_tensor {
+            (technique, "each tensor with a weight of its own")
+        } else if self.is_spherical(members) {
             ("slerp", "spherical interpolation, which keeps the norm")
         } else if self.has_base {
             ("task-arithmetic", "task vectors added to a base")
@@ -173,8 +305,12 @@ impl Merge {
                 .collect(),
             relation: Relation::Merge,
             technique: technique.to_owned(),
-            params: [("coefficients".to_owned(), coefficients.into())].into(),
-            confidence: 0.97 - self.remainder.min(0.3),
+            params: self.params(coefficients),
+            confidence: if self.masked.is_some() {
+                0.9
+            } else {
+                0.97 - self.remainder.min(0.3)
+            },
             explanation: format!(
                 "Merge of {} models: {what}. The combination explains {share:.1} % of the squared distance to the nearest of them.",
                 self.parents.len()
@@ -286,4 +422,17 @@ fn descends(accepted: &[Merge], member: usize, ancestor: usize) -> bool {
                     .iter()
                     .any(|(parent, _)| descends(accepted, *parent, ancestor))
             })
+}
+
+/// Neither pruned nor quantized: what could be merged, or could be taken for a merge of task vectors.
+fn is_plain(fingerprint: &Fingerprint) -> bool {
+    let largest = fingerprint
+        .tensors
+        .iter()
+        .filter(|tensor| !View::of(&tensor.shape).is_vector());
+    let Some(largest) = largest.max_by_key(|tensor| tensor.elements()) else {
+        return false;
+    };
+    let zeros = largest.stats.as_ref().map_or(0, |stats| stats.zeros);
+    zeros * 50 < largest.elements() && grid_of(largest).is_none()
 }

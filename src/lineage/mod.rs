@@ -14,6 +14,7 @@ mod evidence;
 mod family;
 mod grid;
 pub mod identity;
+mod masked;
 mod merge;
 mod merges;
 mod pair;

@@ -212,6 +212,12 @@ fn replaced(evidence: &Evidence<'_>) -> Option<Decision> {
         .iter()
         .filter(|tensor| tensor.same_values)
         .count();
+    // a replacement may hold the old weights, normalised, under its own name
+    let renamed = evidence
+        .changed_matrices()
+        .filter(|tensor| tensor.pair.parent.name != tensor.pair.child.name)
+        .count();
+    let (gone, new) = (gone + 2 * renamed, new + renamed);
     if gone < 2 || new == 0 || kept * 2 < evidence.tensors.len() || !evidence.reshaped.is_empty() {
         return None;
     }
