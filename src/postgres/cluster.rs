@@ -4,6 +4,7 @@ use super::PostgresError;
 use super::account::{Place, short_digest};
 use super::binaries::{self, Binaries};
 use super::lock::{StartLock, UserLock};
+use super::orphans;
 use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 use rand::Rng;
 use rand::distr::Alphanumeric;
@@ -26,6 +27,8 @@ const START_SECONDS: &str = "120";
 const STOP_SECONDS: &str = "60";
 /// How long backends of a killed server may take to notice and go; until then the data folder is still in use.
 const ORPHAN_RETRIES: u32 = 20;
+/// After so many tries, those that are still there are ended.
+const ORPHAN_PATIENCE: u32 = 6;
 
 /// Whether the cluster must survive a power cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -180,7 +183,7 @@ impl Cluster {
     fn start_server(&self) -> Result<(), PostgresError> {
         let mut tries = 0;
         loop {
-            remove_stale_pid_file(&self.data());
+            orphans::remove_stale_pid_file(&self.data());
             let mut start = self.pg_ctl("start");
             start
                 .arg("--log")
@@ -191,6 +194,9 @@ impl Cluster {
                     if is_still_dying(&message) && tries < ORPHAN_RETRIES =>
                 {
                     tries += 1;
+                    if tries == ORPHAN_PATIENCE {
+                        orphans::end(&self.data());
+                    }
                     std::thread::sleep(Duration::from_millis(250));
                 }
                 other => return other,
@@ -325,31 +331,6 @@ fn is_still_dying(message: &str) -> bool {
     message.contains("still in use") || message.contains("already exists")
 }
 
-/// A postmaster.pid that names a dead process nobody has reaped, or one that is no Postgres (left over from before a reboot or
-/// from another container): Postgres itself takes any such process for a running server and refuses to start.
-fn remove_stale_pid_file(data: &Path) {
-    let path = data.join("postmaster.pid");
-    let Ok(content) = std::fs::read_to_string(&path) else {
-        return;
-    };
-    let pid = content.lines().next().unwrap_or_default().trim();
-    let Ok(stat) = std::fs::read_to_string(Path::new("/proc").join(pid).join("stat")) else {
-        return;
-    };
-    if !is_living_postgres(&stat) {
-        tracing::warn!(pid, "removing a stale postmaster.pid");
-        let _ = std::fs::remove_file(&path);
-    }
-}
-
-/// Reads a line of /proc/PID/stat: `7585 (postgres) S ...`.
-fn is_living_postgres(stat: &str) -> bool {
-    let Some((name, rest)) = stat.rsplit_once(") ") else {
-        return false;
-    };
-    name.ends_with("(postgres") && !rest.starts_with(['Z', 'X'])
-}
-
 fn read_from(path: &Path, offset: u64) -> String {
     let Ok(bytes) = std::fs::read(path) else {
         return String::new();
@@ -384,13 +365,5 @@ mod tests {
         );
         check("something\nelse\n\n", "else");
         assert_eq!(last_words(""), None);
-    }
-
-    #[test]
-    fn only_a_living_postgres_keeps_its_pid_file() {
-        assert!(is_living_postgres("7585 (postgres) S 1 7585 7585 0"));
-        assert!(!is_living_postgres("7585 (postgres) Z 1 7585 7585 0"));
-        assert!(!is_living_postgres("7585 (python3 (x)) S 1 7585 7585 0"));
-        assert!(!is_living_postgres(""));
     }
 }

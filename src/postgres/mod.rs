@@ -11,6 +11,7 @@ mod binaries;
 mod cluster;
 mod error;
 mod lock;
+mod orphans;
 
 pub use cluster::{Cluster, Durability};
 pub use error::PostgresError;
