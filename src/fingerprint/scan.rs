@@ -86,7 +86,7 @@ impl Layout {
         }
         let (block, _) = tensor.dtype.block();
         let mut rows = WINDOW_ELEMENTS / view.cols;
-        if view.cols % block != 0 {
+        if !view.cols.is_multiple_of(block) {
             rows = rows.next_multiple_of(block);
         }
         Self {
@@ -251,10 +251,10 @@ impl RowScan {
                 self.hashes.add(sums.hash);
             }
         }
-        if row % view.rows.div_ceil(NORM_ROWS) == 0 {
+        if row.is_multiple_of(view.rows.div_ceil(NORM_ROWS)) {
             self.norms.push(sums.squares.sqrt() as f32);
         }
-        if row % view.rows.div_ceil(SAMPLED_ROWS) == 0 {
+        if row.is_multiple_of(view.rows.div_ceil(SAMPLED_ROWS)) {
             let (distinct, runs) = line_distinct(values, buffer);
             self.distinct = self.distinct.max(distinct);
             for (most, run) in self.run_distinct.iter_mut().zip(runs) {

@@ -117,8 +117,12 @@ async fn bump(
     a: &ResolvedRevision,
     b: &ResolvedRevision,
 ) -> anyhow::Result<serde_json::Value> {
-    let old = store.history(a.package_id, Some(&[a.revision.clone()])).await?;
-    let new = store.history(b.package_id, Some(&[b.revision.clone()])).await?;
+    let old = store
+        .history(a.package_id, Some(std::slice::from_ref(&a.revision)))
+        .await?;
+    let new = store
+        .history(b.package_id, Some(std::slice::from_ref(&b.revision)))
+        .await?;
     let (old, new) = (old.snapshots(), new.snapshots());
     let (Some(old), Some(new)) = (old.first(), new.first()) else {
         anyhow::bail!("a revision is no longer in the database");

@@ -276,7 +276,7 @@ fn prefer_roots_of_adapters(links: &[Link], parents: &mut [Option<usize>]) {
             node = parent;
         }
     }
-    for child in 0..parents.len() {
+    for (child, parent) in parents.iter_mut().enumerate() {
         let fitting = links
             .iter()
             .filter(|link| link.child == child && link.decision.relation == Relation::Adapter);
@@ -288,7 +288,7 @@ fn prefer_roots_of_adapters(links: &[Link], parents: &mut [Option<usize>]) {
         if let Some(best) =
             equal.max_by_key(|link| (descendants[link.parent], std::cmp::Reverse(link.parent)))
         {
-            parents[child] = Some(best.parent);
+            *parent = Some(best.parent);
         }
     }
 }

@@ -203,7 +203,7 @@ fn fit_rows(rows: &[&[f32]]) -> Option<Lattice> {
 }
 
 fn is_whole(ratio: f64) -> bool {
-    (ratio - ratio.round()).abs() < 0.02 * ratio.round().max(1.0).min(4.0)
+    (ratio - ratio.round()).abs() < 0.02 * ratio.round().clamp(1.0, 4.0)
 }
 
 struct RowFit {

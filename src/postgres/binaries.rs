@@ -87,7 +87,7 @@ fn versioned(parent: &Path, prefix: &str, suffix: &str) -> Vec<PathBuf> {
             Some((version, entry.path().join(suffix)))
         })
         .collect();
-    found.sort_by(|a, b| b.0.cmp(&a.0));
+    found.sort_by_key(|found| std::cmp::Reverse(found.0));
     found.into_iter().map(|(_, folder)| folder).collect()
 }
 

@@ -172,7 +172,7 @@ fn card_says_so(old: &Snapshot<'_>, new: &Snapshot<'_>) -> bool {
         .any(|key| new.front.get(key).is_some() && old.front.get(key) != new.front.get(key));
     let lines =
         |text: &'_ str| -> Vec<String> { text.lines().map(|line| line.trim().to_lowercase()).collect() };
-    let (before, after) = (lines(&old.body), lines(&new.body));
+    let (before, after) = (lines(old.body), lines(new.body));
     let gone: Vec<&String> = before
         .iter()
         .filter(|line| !after.contains(line) && says_so(line))

@@ -56,7 +56,7 @@ fn read_array(
     if description.dtype.contains('O') {
         return Ok(());
     }
-    let Some(dtype) = dtype(&description.dtype) else {
+    let Some(dtype) = dtype(description.dtype) else {
         return Err(WeightsError::UnknownDtype {
             file: archive.name.clone(),
             tensor: name.to_owned(),

@@ -113,9 +113,9 @@ impl View {
 
     /// One more than the distance from the first element to the farthest.
     fn reach(&self) -> Option<u64> {
-        let axes = self.shape.iter().zip(&self.strides);
-        axes.fold(Some(1), |reach: Option<u64>, (length, stride)| {
-            reach?.checked_add((length - 1).checked_mul(*stride)?)
+        let mut axes = self.shape.iter().zip(&self.strides);
+        axes.try_fold(1, |reach: u64, (length, stride)| {
+            reach.checked_add((length - 1).checked_mul(*stride)?)
         })
     }
 

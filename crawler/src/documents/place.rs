@@ -22,8 +22,8 @@ pub enum Place {
     Folder(PathBuf),
     /// The documents' server, and that of the files where it is another.
     Web {
-        documents: Client,
-        files: Client,
+        documents: Box<Client>,
+        files: Box<Client>,
     },
 }
 
@@ -36,7 +36,10 @@ impl Place {
                 Some(other) => Client::new(ClientConfig::usual(&other))?,
                 None => documents.clone(),
             };
-            return Ok(Self::Web { documents, files });
+            return Ok(Self::Web {
+                documents: Box::new(documents),
+                files: Box::new(files),
+            });
         }
         let path = Path::new(endpoint);
         let root = path

@@ -122,7 +122,8 @@ async fn a_server_that_starts_over_is_followed() {
 async fn a_download_that_stays_broken_or_is_exchanged_leaves_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("a.bin");
-    let cases: [(Reply, fn(&HubError) -> bool); 3] = [
+    type Expectation = fn(&HubError) -> bool;
+    let cases: [(Reply, Expectation); 3] = [
         (cut(), |error| {
             matches!(
                 error,

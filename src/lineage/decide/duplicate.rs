@@ -124,9 +124,6 @@ fn permuted(evidence: &Evidence<'_>) -> Option<Decision> {
     })
 }
 
-/// Squared sine of the angle below which two tensors are parallel.
-const PARALLEL: f64 = 1e-6;
-
 /// Some lines of some matrices are the parent's times a number, others its inverse: the function is the same.
 fn rescaled(evidence: &Evidence<'_>) -> Option<Decision> {
     let matrices: Vec<_> = evidence.changed_matrices().collect();
