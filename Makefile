@@ -7,8 +7,6 @@ SHELL := /bin/bash
 
 # A Node that scripts/setup fetched comes before an older one of the system.
 export PATH := $(CURDIR)/.heirloom/node/node_modules/node/bin:$(PATH)
-# Queries are checked against .sqlx/, so building needs no database.
-export SQLX_OFFLINE := true
 
 LISTEN ?= 127.0.0.1:7878
 DEMO := .heirloom/demo

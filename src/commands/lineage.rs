@@ -285,7 +285,7 @@ mod tests {
         assert_eq!(
             tree(&report),
             "hf:a/base  1.0.0\n\
-             └─ hf:a/tuned  *  1.0.0  finetune (full) 0.90  confirmed\n    \
+             └─ hf:a/tuned  *  1.0.0  finetune (full) 0.90  confirmed\n   \
              └─ hf:a/soup  1.0.0  merge (linear) 0.90  with hf:a/base\n"
         );
     }

@@ -103,7 +103,7 @@ mod tests {
         assert_eq!(spectrum(&[9.0, 5.0, 3.0, 0.01, 0.009, 0.008]).rank(), Some(3));
         assert_eq!(spectrum(&[9.0, 8.0, 7.0, 6.0]).rank(), None);
         assert_eq!(
-            spectrum(&[9.0, 8.0, 7.0, 1.0, 0.5, 0.1]).rank(),
+            spectrum(&[9.0, 4.0, 2.0, 1.0, 0.5, 0.25]).rank(),
             None,
             "a decaying spectrum has no rank"
         );

@@ -13,9 +13,9 @@ use std::collections::btree_map::Entry;
 const MAX_HEADER_BYTES: u64 = 100_000_000;
 const LENGTH_BYTES: u64 = 8;
 
-/// A header length below the limit, then the JSON object.
+/// A header length, then the JSON object.
 pub(super) fn recognises(prefix: &[u8]) -> bool {
-    prefix.get(8) == Some(&b'{') || prefix.len() < 9
+    prefix.get(8) == Some(&b'{')
 }
 
 pub(super) fn read(file: &WeightFile) -> Result<Header, WeightsError> {

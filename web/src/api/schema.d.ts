@@ -431,7 +431,7 @@ export interface components {
          * @description Element type of a stored tensor.
          * @enum {string}
          */
-        Dtype: "BOOL" | "U8" | "I8" | "U16" | "I16" | "U32" | "I32" | "U64" | "I64" | "F8E4M3" | "F8E5M2" | "F16" | "BF16" | "F32" | "F64" | "F8E8M0" | "F8E4M3FNUZ" | "F8E5M2FNUZ" | "F4";
+        Dtype: "BOOL" | "U8" | "I8" | "U16" | "I16" | "U32" | "I32" | "U64" | "I64" | "F8E4M3" | "F8E5M2" | "F16" | "BF16" | "F32" | "F64" | "F8E8M0" | "F8E4M3FNUZ" | "F8E5M2FNUZ" | "F4" | "U4" | "I4" | "Q4_0" | "Q4_1" | "Q5_0" | "Q5_1" | "Q8_0" | "Q2_K" | "Q3_K" | "Q4_K" | "Q5_K" | "Q6_K" | "IQ4_NL" | "IQ4_XS" | "TQ1_0" | "TQ2_0" | "MXFP4";
         /** @description How one model derives from its parents, with the evidence. */
         Edge: {
             /** @description Reference of the child. */
@@ -785,9 +785,14 @@ export interface components {
             non_finite: number;
             /**
              * Format: int32
-             * @description Rank of the delta, tail within rounding noise; `None` where not asked, not a matrix, or more than the bound asked for.
+             * @description Rank of the delta up to rounding noise; `None` where not asked, not a matrix of finite values, or above the bound.
              */
             rank: number | null;
+            /**
+             * Format: int32
+             * @description The bound asked for, where the rank is above it.
+             */
+            rank_above: number | null;
             /**
              * Format: double
              * @description `|b-a| / |a|`; `None` when `|a|` is 0.

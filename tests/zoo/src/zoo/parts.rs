@@ -50,7 +50,7 @@ fn low_rank(zoo: &mut Zoo, base: &Base) -> anyhow::Result<()> {
 fn chosen_tensors(zoo: &mut Zoo, base: &Base) -> anyhow::Result<()> {
     let (root, family) = (base.root.clone(), &base.family);
     let strength = zoo.random.random_range(0.02..0.08);
-    if base.index.is_multiple_of(2) {
+    if base.index.is_multiple_of(2) && !family.head.is_empty() {
         let model = finetune::perturb(
             &root.model,
             strength,
