@@ -456,6 +456,7 @@ export function reportOf(
       mean: 0,
       non_finite: 0,
       rank: still || index % 9 > 6 ? null : 16,
+      rank_above: !still && index % 9 > 6 ? 64 : null,
     };
   });
   const changed = tensors.filter((tensor) => tensor.changed > 0);
