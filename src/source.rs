@@ -249,7 +249,26 @@ impl Source {
     }
 
     fn open_checkpoint(&self, files: Vec<WeightFile>) -> anyhow::Result<Checkpoint> {
-        Checkpoint::open(files).with_context(|| format!("cannot read the weights of {}", self.label))
+        Checkpoint::open_with_config(files, &|| self.read_config())
+            .with_context(|| format!("cannot read the weights of {}", self.label))
+    }
+
+    /// The text that says how weights are quantized. `None` where there is none, or it cannot be had: weights are read without.
+    fn read_config(&self) -> Option<String> {
+        let named = |name: &str| self.files.iter().find(|file| file.path == name);
+        let file = named("config.json").or_else(|| named("quantize_config.json"))?;
+        if let Some(text) = self.texts.get(&file.path) {
+            return Some(text.clone());
+        }
+        let bytes = self.weight_file(file).ok()?.bytes;
+        let mut text = vec![
+            0;
+            usize::try_from(bytes.len())
+                .ok()
+                .filter(|length| *length as u64 <= MAX_TEXT_BYTES)?
+        ];
+        bytes.read_at(0, &mut text).ok()?;
+        String::from_utf8(text).ok()
     }
 
     /// The files as the versioning rules see them.

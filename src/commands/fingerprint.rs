@@ -4,6 +4,7 @@ use super::table::{grouped, printable, render, shape};
 use super::{Global, print_json, print_text, progress::bytes_bar};
 use crate::fingerprint::{Fingerprint, Level, Stats, TensorFingerprint, fingerprint};
 use crate::source::{Reference, Source};
+use crate::weights::Finding;
 use anyhow::Context;
 use std::process::ExitCode;
 
@@ -17,7 +18,7 @@ pub struct Args {
     /// A path or hf:owner/name[@revision].
     #[arg(value_name = "REF")]
     reference: Reference,
-    /// Read the headers only, or every byte.
+    /// How much to read: the headers, a few values of each tensor as well, or every byte.
     #[arg(long, value_enum, default_value_t = LevelArg::Full)]
     level: LevelArg,
 }
@@ -25,6 +26,7 @@ pub struct Args {
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum LevelArg {
     Metadata,
+    Sample,
     Full,
 }
 
@@ -32,6 +34,7 @@ impl From<LevelArg> for Level {
     fn from(level: LevelArg) -> Self {
         match level {
             LevelArg::Metadata => Level::Metadata,
+            LevelArg::Sample => Level::Sample,
             LevelArg::Full => Level::Full,
         }
     }
@@ -76,6 +79,7 @@ fn describe(label: &str, fingerprint: &Fingerprint) -> String {
         digest(&fingerprint.model_digest),
         digest(&fingerprint.named_digest),
     );
+    text += &findings(&fingerprint.findings);
     let header = [
         "tensor", "dtype", "shape", "mean", "std", "max", "zeros", "distinct", "digest",
     ];
@@ -85,12 +89,21 @@ fn describe(label: &str, fingerprint: &Fingerprint) -> String {
     text
 }
 
+/// What loading the files would do beyond reading tensors, a line each; nothing where there is nothing.
+pub(super) fn findings(findings: &[Finding]) -> String {
+    let lines = findings
+        .iter()
+        .map(|finding| format!("warning: {}\n", printable(&finding.to_string())));
+    let text: String = lines.collect();
+    if text.is_empty() { text } else { text + "\n" }
+}
+
 fn row(tensor: &TensorFingerprint) -> Vec<String> {
-    let mut row = vec![
-        printable(&tensor.name),
-        tensor.dtype.to_string(),
-        shape(&tensor.shape),
-    ];
+    let dtype = match &tensor.packing {
+        Some(packing) => format!("{} {} bits", packing.layout.name(), packing.bits),
+        None => tensor.dtype.to_string(),
+    };
+    let mut row = vec![printable(&tensor.name), dtype, shape(&tensor.shape)];
     row.extend(
         tensor
             .stats

@@ -1,5 +1,6 @@
 //! `heirloom identify REF`: what is this, and what was it made from? One screen.
 
+use super::fingerprint::findings;
 use super::{Global, print_json, print_text};
 use crate::fingerprint::{Fingerprint, Level, fingerprint};
 use crate::lineage::identity::{Derivation, Identity, identity_line};
@@ -7,6 +8,7 @@ use crate::lineage::{Edge, Member, infer_edges};
 use crate::postgres;
 use crate::source::{Reference, Source};
 use crate::store::lineage::FamilyMember;
+use crate::weights::Finding;
 use serde::Serialize;
 use std::fmt::Write;
 use std::process::ExitCode;
@@ -44,6 +46,8 @@ struct Identification {
     descendants: Vec<Link>,
     /// Crawled models it was compared with.
     compared: usize,
+    /// What loading its files with the usual tools would do beyond reading tensors.
+    findings: Vec<Finding>,
 }
 
 #[derive(Debug, Serialize)]
@@ -132,6 +136,7 @@ fn identify(label: String, query: &Fingerprint, candidates: &[FamilyMember]) -> 
         edge: above,
         descendants,
         compared: candidates.len(),
+        findings: query.findings.clone(),
         reference: label,
     }
 }
@@ -163,6 +168,7 @@ fn describe(found: &Identification) -> String {
     if let Some(digest) = &found.model_digest {
         let _ = writeln!(text, "  model digest {digest}");
     }
+    text += &findings(&found.findings);
     if let Some(link) = &found.edge {
         let _ = writeln!(
             text,

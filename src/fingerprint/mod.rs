@@ -11,6 +11,7 @@ mod invariants;
 mod moments;
 mod plan;
 mod probe;
+mod sample;
 mod scan;
 mod sketch;
 mod stats;
@@ -25,12 +26,12 @@ pub use sketch::{MAX_SIDE, Sketch};
 pub use stats::{DISTINCT_CAP, RUN_LENGTHS, Stats};
 pub use view::View;
 
-use crate::weights::{Checkpoint, Dtype, TensorInfo, WeightsError};
+use crate::weights::{Checkpoint, Dtype, Finding, Packing, TensorInfo, WeightsError, canonical_name};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 /// Version of the fingerprint's meaning. A fingerprint never changes meaning without a new version.
-pub const FINGERPRINT_VERSION: u16 = 1;
+pub const FINGERPRINT_VERSION: u16 = 2;
 
 /// How much of the weights was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -38,6 +39,8 @@ pub const FINGERPRINT_VERSION: u16 = 1;
 pub enum Level {
     /// Headers only: names, dtypes, shapes.
     Metadata,
+    /// Headers, and a few values at a fixed place of each tensor.
+    Sample,
     /// Every byte.
     Full,
 }
@@ -53,14 +56,17 @@ pub struct Fingerprint {
     pub bytes: u64,
     /// How the weights lie in files. Everything else here is independent of it.
     pub layout: Layout,
-    /// Hex SHA-256 over the sorted multiset of tensor digests: independent of names. `None` at level metadata.
+    /// Hex SHA-256 over the sorted multiset of tensor digests: independent of names. `None` below level full.
     pub model_digest: Option<String>,
-    /// Hex SHA-256 over sorted (name, tensor digest). `None` at level metadata.
+    /// Hex SHA-256 over sorted (name, tensor digest). `None` below level full.
     pub named_digest: Option<String>,
     /// Hex SHA-256 (first 16 bytes) over the sorted multiset of shapes: equal for same-architecture models.
     pub architecture: String,
     /// In name order.
     pub tensors: Vec<TensorFingerprint>,
+    /// What loading the files with the usual tools would do beyond reading tensors. No part of any digest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub findings: Vec<Finding>,
 }
 
 /// The files that the tensors came in.
@@ -73,11 +79,12 @@ pub struct Layout {
 
 impl Layout {
     fn of(checkpoint: &Checkpoint) -> Self {
-        let first = checkpoint.files.first().map_or("", |file| file.name.as_str());
+        let files = checkpoint.opened_files();
+        let first = files.first().map_or("", |file| file.name.as_str());
         let (_, extension) = first.rsplit_once('.').unwrap_or_default();
         Self {
             container: extension.to_ascii_lowercase(),
-            files: u32::try_from(checkpoint.files.len()).unwrap_or(u32::MAX),
+            files: u32::try_from(files.len()).unwrap_or(u32::MAX),
         }
     }
 }
@@ -88,9 +95,12 @@ pub struct TensorFingerprint {
     pub name: String,
     pub dtype: Dtype,
     pub shape: Vec<u64>,
-    /// Hex SHA-256 of dtype, shape and canonical bytes. `None` at level metadata.
+    /// How its values are stored as codes; `None` where they are stored themselves.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub packing: Option<Packing>,
+    /// Hex SHA-256 of dtype, shape and canonical bytes. `None` below level full.
     pub digest: Option<String>,
-    /// Hex SHA-256 (first 12 bytes) of shape and values as f32 bits: equal after a lossless cast. `None` at level metadata.
+    /// Hex SHA-256 (first 12 bytes) of shape and values as f32 bits: equal after a lossless cast. `None` below level full.
     pub value_digest: Option<String>,
     pub stats: Option<Stats>,
     pub invariants: Option<Invariants>,
@@ -110,34 +120,47 @@ pub fn fingerprint(
             .iter()
             .map(TensorFingerprint::of_header)
             .collect(),
+        Level::Sample => checkpoint
+            .tensors
+            .par_iter()
+            .map(|tensor| sample::sample_tensor(checkpoint, tensor))
+            .collect::<Result<_, _>>()?,
         Level::Full => scan_all(checkpoint, progress)?,
     };
-    Ok(Fingerprint::of_tensors(
-        level,
-        checkpoint.bytes(),
-        Layout::of(checkpoint),
-        tensors,
-    ))
+    Ok(Fingerprint {
+        findings: checkpoint.findings.clone(),
+        ..Fingerprint::of_tensors(level, checkpoint.bytes(), Layout::of(checkpoint), tensors)
+    })
 }
 
 fn scan_all(
     checkpoint: &Checkpoint,
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<Vec<TensorFingerprint>, WeightsError> {
+    let roles: Vec<String> = checkpoint
+        .tensors
+        .iter()
+        .map(|tensor| canonical_name(&tensor.name))
+        .collect();
     let planned: Vec<plan::Planned<'_>> = checkpoint
         .tensors
         .iter()
-        .map(|tensor| plan::Planned {
-            name: &tensor.name,
+        .zip(&roles)
+        .map(|(tensor, role)| plan::Planned {
+            name: role,
             dtype: tensor.dtype,
             view: View::of(&tensor.shape),
         })
         .collect();
+    // Windows of packed tensors are longer than what is stored of them.
+    let decoded: u64 = checkpoint.tensors.iter().map(|tensor| tensor.bytes).sum();
+    let stored_share = checkpoint.bytes() as f64 / decoded.max(1) as f64;
+    let progress = |bytes: u64| progress((bytes as f64 * stored_share).round() as u64);
     checkpoint
         .tensors
         .par_iter()
         .zip(plan::plan(&planned))
-        .map(|(tensor, sizes)| scan::scan_tensor(checkpoint, tensor, sizes, progress))
+        .map(|(tensor, sizes)| scan::scan_tensor(checkpoint, tensor, sizes, &progress))
         .collect()
 }
 
@@ -147,6 +170,7 @@ impl TensorFingerprint {
             name: tensor.name.clone(),
             dtype: tensor.dtype,
             shape: tensor.shape.clone(),
+            packing: tensor.packing,
             digest: None,
             value_digest: None,
             stats: None,
@@ -179,6 +203,7 @@ impl Fingerprint {
             named_digest: digest::named_digest(&tensors),
             architecture: digest::architecture(&tensors),
             tensors,
+            findings: Vec::new(),
         }
     }
 

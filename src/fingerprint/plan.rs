@@ -41,7 +41,7 @@ pub(super) struct Planned<'a> {
 
 /// Plans every tensor of a model.
 pub(super) fn plan(tensors: &[Planned<'_>]) -> Vec<Sizes> {
-    let mut sizes: Vec<Sizes> = tensors.iter().map(floor).collect();
+    let mut sizes: Vec<Sizes> = tensors.iter().map(|tensor| floor(tensor.view)).collect();
     let used: usize = tensors
         .iter()
         .zip(&sizes)
@@ -98,8 +98,18 @@ impl Purse {
     }
 }
 
-fn floor(tensor: &Planned<'_>) -> Sizes {
-    let view = tensor.view;
+/// What level `sample` keeps: the start of the first row, as far as every full fingerprint's probe reaches, and all of it.
+pub(super) fn sampled(view: View) -> Sizes {
+    let floor = floor(view);
+    Sizes {
+        sketch_rows: floor.sketch_rows.min(1),
+        sketch_cols: floor.probe_cols.next_power_of_two() as u16,
+        probe_rows: floor.probe_rows.min(1),
+        probe_cols: floor.probe_cols,
+    }
+}
+
+fn floor(view: View) -> Sizes {
     if view.elements() == 0 {
         return Sizes::default();
     }

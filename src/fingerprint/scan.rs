@@ -10,7 +10,7 @@ use super::invariants::{Invariants, SmallestHashes, line_hash, value_hash};
 use super::moments::Moments;
 use super::plan::Sizes;
 use super::probe::ProbeBuilder;
-use super::sketch::SketchBuilder;
+use super::sketch::{Sketch, SketchBuilder};
 use super::stats::{GroupZeros, Lines, RUN_LENGTHS, Stats, quantiles};
 use super::view::View;
 use crate::weights::{Checkpoint, TensorInfo, WeightsError, Window, WindowReader};
@@ -119,7 +119,7 @@ fn for_each_row(view: View, window: &Window<'_>, mut visit: impl FnMut(u64, u64,
 }
 
 /// Everything learnt from some of a tensor's windows.
-struct Scan {
+pub(super) struct Scan {
     view: View,
     moments: Moments,
     zeros: GroupZeros,
@@ -149,7 +149,7 @@ struct ColumnScan {
 }
 
 impl Scan {
-    fn new(view: View, sizes: Sizes) -> Self {
+    pub(super) fn new(view: View, sizes: Sizes) -> Self {
         let has_columns = view.rows > 1 && view.cols > 1 && view.cols <= WIDEST_COLUMNS;
         Self {
             view,
@@ -176,7 +176,7 @@ impl Scan {
         scan
     }
 
-    fn add_row(&mut self, row: u64, column: u64, values: &[f32], buffer: &mut Vec<u32>) {
+    pub(super) fn add_row(&mut self, row: u64, column: u64, values: &[f32], buffer: &mut Vec<u32>) {
         let squares = self.moments.add(values);
         self.zeros.add(values);
         self.distinct.add(values);
@@ -207,6 +207,29 @@ impl Scan {
     fn finish(self, tensor: &TensorInfo, digest: TensorDigest, probe: ProbeBuilder) -> TensorFingerprint {
         let (digest, value_digest) = digest.finish();
         let has_values = self.view.elements() > 0;
+        let mut column_hashes = SmallestHashes::default();
+        if let Some(columns) = &self.columns {
+            columns.add_hashes(&mut column_hashes);
+        }
+        let invariants = has_values.then(|| Invariants {
+            values: self.value_hash,
+            rows: self.rows.hashes.clone().finish(),
+            columns: column_hashes.finish(),
+        });
+        let (stats, sketch) = self.finish_values();
+        TensorFingerprint {
+            digest: Some(digest),
+            value_digest: Some(value_digest),
+            stats: Some(stats),
+            invariants,
+            sketch: has_values.then_some(sketch),
+            probe: has_values.then(|| probe.finish()),
+            ..TensorFingerprint::of_header(tensor)
+        }
+    }
+
+    /// Statistics and sketch.
+    pub(super) fn finish_values(self) -> (Stats, Sketch) {
         let mut lines = Lines {
             row_distinct: self.rows.distinct,
             run_distinct: self.rows.run_distinct,
@@ -214,26 +237,11 @@ impl Scan {
             row_norms: quantiles(self.rows.norms),
             ..Lines::default()
         };
-        let mut column_hashes = SmallestHashes::default();
         if let Some(columns) = self.columns {
-            columns.finish(&mut lines, &mut column_hashes);
+            columns.finish(&mut lines);
         }
-        let distinct = self.distinct.count();
-        TensorFingerprint {
-            name: tensor.name.clone(),
-            dtype: tensor.dtype,
-            shape: tensor.shape.clone(),
-            digest: Some(digest),
-            value_digest: Some(value_digest),
-            stats: Some(Stats::finish(&self.moments, &self.zeros, distinct, lines)),
-            invariants: has_values.then(|| Invariants {
-                values: self.value_hash,
-                rows: self.rows.hashes.finish(),
-                columns: column_hashes.finish(),
-            }),
-            sketch: has_values.then(|| self.sketch.finish()),
-            probe: has_values.then(|| probe.finish()),
-        }
+        let stats = Stats::finish(&self.moments, &self.zeros, self.distinct.count(), lines);
+        (stats, self.sketch.finish())
     }
 }
 
@@ -303,13 +311,17 @@ impl ColumnScan {
         self.sampled.extend_from_slice(&other.sampled);
     }
 
-    fn finish(self, lines: &mut Lines, hashes: &mut SmallestHashes) {
+    /// Columns of zeros are left out.
+    fn add_hashes(&self, hashes: &mut SmallestHashes) {
         for (square, hash) in self.squares.iter().zip(&self.hashes) {
-            lines.zero_columns += u64::from(*square == 0.0);
             if *square != 0.0 {
                 hashes.add(*hash);
             }
         }
+    }
+
+    fn finish(self, lines: &mut Lines) {
+        lines.zero_columns = self.squares.iter().filter(|square| **square == 0.0).count() as u64;
         let stride = (self.squares.len() as u64).div_ceil(SAMPLED_COLUMNS) as usize;
         let sampled_columns = self.squares.len().div_ceil(stride);
         let mut buffer = Vec::new();

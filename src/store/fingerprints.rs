@@ -21,7 +21,9 @@ impl Store {
             r#"SELECT r.id, r.revision, r.weight_files, r.weights_key
                FROM revisions r LEFT JOIN fingerprints f ON f.id = r.fingerprint_id
                WHERE r.package_id = $1 AND r.weight_files <> '{}' AND r.failure IS NULL
-                 AND (f.id IS NULL OR f.version <> $2 OR ($3 = 'full' AND f.level <> 'full'))
+                 AND (f.id IS NULL OR f.version <> $2
+                      OR array_position(ARRAY['metadata', 'sample', 'full'], f.level)
+                         < array_position(ARRAY['metadata', 'sample', 'full'], $3))
                ORDER BY r.position DESC"#,
             package_id,
             version_column(),
@@ -248,6 +250,7 @@ fn dtype_name(dtype: &crate::weights::Dtype) -> String {
 pub(super) fn level_name(level: Level) -> &'static str {
     match level {
         Level::Metadata => "metadata",
+        Level::Sample => "sample",
         Level::Full => "full",
     }
 }

@@ -4,6 +4,7 @@
 //! its own file's business ([`super::format`]).
 
 use super::format::{Header, Siblings, read_header};
+use super::packing::{Packing, unpack};
 use super::select::{is_companion, shard_of};
 use super::window::WindowReader;
 use super::{Dtype, Finding, ReadAt, WeightsError};
@@ -25,6 +26,8 @@ pub struct TensorInfo {
     pub offset: u64,
     /// Length in bytes.
     pub bytes: u64,
+    /// How its values are stored as codes; `None` where they are stored themselves. The bytes are then the decoded values'.
+    pub packing: Option<Packing>,
 }
 
 impl TensorInfo {
@@ -96,6 +99,8 @@ pub struct Checkpoint {
     /// `__metadata__` of the files, merged.
     pub metadata: BTreeMap<String, String>,
     opened: usize,
+    /// Bytes of tensor data as stored, packed or not.
+    stored_bytes: u64,
     /// What loading the files with the usual tools would do beyond reading tensors.
     pub findings: Vec<Finding>,
 }
@@ -104,6 +109,21 @@ impl Checkpoint {
     /// Reads the headers of `files` (format told by content) and checks every bound before allocating. Files of several
     /// folders (a diffusers package) have their folder put before their tensors' names: `unet/conv_in.weight`.
     pub fn open(files: Vec<WeightFile>) -> Result<Self, WeightsError> {
+        Self::open_with_config(files, &|| None)
+    }
+
+    /// As [`Checkpoint::open`]. `read_config` reads the model's config.json, which says what some packed layouts leave open.
+    pub fn open_with_config(
+        files: Vec<WeightFile>,
+        read_config: &dyn Fn() -> Option<String>,
+    ) -> Result<Self, WeightsError> {
+        let mut checkpoint = Self::open_stored(files)?;
+        unpack(&mut checkpoint.files, &mut checkpoint.tensors, read_config);
+        Ok(checkpoint)
+    }
+
+    /// As [`Checkpoint::open`], packed layouts left as they are stored: for readers that put the same bytes back.
+    pub fn open_stored(files: Vec<WeightFile>) -> Result<Self, WeightsError> {
         if files.is_empty() {
             return Err(WeightsError::NoFiles);
         }
@@ -115,6 +135,7 @@ impl Checkpoint {
         let mut checkpoint = Self {
             files,
             opened: count,
+            stored_bytes: 0,
             tensors: Vec::new(),
             metadata: BTreeMap::new(),
             findings: Vec::new(),
@@ -131,6 +152,7 @@ impl Checkpoint {
             checkpoint.add(index, header, &prefix);
         }
         checkpoint.sort_and_refuse_duplicates()?;
+        checkpoint.stored_bytes = checkpoint.tensors.iter().map(|tensor| tensor.bytes).sum();
         Ok(checkpoint)
     }
 
@@ -208,9 +230,9 @@ impl Checkpoint {
             .fold(0u64, |sum, tensor| sum.saturating_add(tensor.elements()))
     }
 
-    /// Bytes of tensor data.
+    /// Bytes of tensor data in the files: of codes and scales where values are packed.
     pub fn bytes(&self) -> u64 {
-        self.tensors.iter().map(|tensor| tensor.bytes).sum()
+        self.stored_bytes
     }
 
     /// The file that holds `tensor`, as errors call it.

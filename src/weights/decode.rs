@@ -93,9 +93,9 @@ pub(super) fn four_bit_float(nibble: u8) -> f32 {
     E2M1[usize::from(nibble & 15)]
 }
 
-/// E8M0 of the OCP microscaling formats.
-pub(super) fn power_of_two_byte(byte: u8) -> f32 {
-    E8M0[usize::from(byte)]
+/// E4M3 of the OCP 8-bit formats.
+pub(super) fn eight_bit_float(byte: u8) -> f32 {
+    E4M3[usize::from(byte)]
 }
 
 /// What the topmost exponent and the zero with a sign mean.

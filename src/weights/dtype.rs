@@ -60,6 +60,25 @@ pub enum Dtype {
     TQ1_0,
     TQ2_0,
     MXFP4,
+    NVFP4,
+    Q1_0,
+    Q8_1,
+    #[serde(rename = "Q8_K")]
+    Q8K,
+    #[serde(rename = "IQ1_S")]
+    IQ1S,
+    #[serde(rename = "IQ1_M")]
+    IQ1M,
+    #[serde(rename = "IQ2_XXS")]
+    IQ2XXS,
+    #[serde(rename = "IQ2_XS")]
+    IQ2XS,
+    #[serde(rename = "IQ2_S")]
+    IQ2S,
+    #[serde(rename = "IQ3_XXS")]
+    IQ3XXS,
+    #[serde(rename = "IQ3_S")]
+    IQ3S,
 }
 
 /// Name, stable code and size of one [`Dtype`]: everything about it but its meaning.
@@ -118,6 +137,17 @@ const ROWS: &[Row] = &[
     row(Dtype::TQ1_0, "TQ1_0", 33, (256, 54)),
     row(Dtype::TQ2_0, "TQ2_0", 34, (256, 66)),
     row(Dtype::MXFP4, "MXFP4", 35, (32, 17)),
+    row(Dtype::NVFP4, "NVFP4", 36, (64, 36)),
+    row(Dtype::Q1_0, "Q1_0", 37, (128, 18)),
+    row(Dtype::Q8_1, "Q8_1", 38, (32, 36)),
+    row(Dtype::Q8K, "Q8_K", 39, (256, 292)),
+    row(Dtype::IQ1S, "IQ1_S", 40, (256, 50)),
+    row(Dtype::IQ1M, "IQ1_M", 41, (256, 56)),
+    row(Dtype::IQ2XXS, "IQ2_XXS", 42, (256, 66)),
+    row(Dtype::IQ2XS, "IQ2_XS", 43, (256, 74)),
+    row(Dtype::IQ2S, "IQ2_S", 44, (256, 82)),
+    row(Dtype::IQ3XXS, "IQ3_XXS", 45, (256, 98)),
+    row(Dtype::IQ3S, "IQ3_S", 46, (256, 110)),
 ];
 
 impl Dtype {

@@ -2,6 +2,8 @@
 //!
 //! Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>.
 
+mod heads;
+
 use super::format::Header;
 use super::section::Section;
 use super::{Dtype, TensorInfo, WeightFile, WeightsError};
@@ -46,6 +48,7 @@ pub(super) fn read(file: &WeightFile) -> Result<Header, WeightsError> {
     for tensor in &mut header.tensors {
         place(file, tensor, data_start)?;
     }
+    heads::restore_row_order(file, &mut header);
     Ok(header)
 }
 
@@ -289,6 +292,7 @@ impl<'a> Stream<'a> {
             file: 0,
             offset: self.u64()?,
             bytes: 0,
+            packing: None,
         })
     }
 }
@@ -303,22 +307,33 @@ fn dtype(kind: u32) -> Option<Dtype> {
         6 => Dtype::Q5_0,
         7 => Dtype::Q5_1,
         8 => Dtype::Q8_0,
+        9 => Dtype::Q8_1,
         10 => Dtype::Q2K,
         11 => Dtype::Q3K,
         12 => Dtype::Q4K,
         13 => Dtype::Q5K,
         14 => Dtype::Q6K,
+        15 => Dtype::Q8K,
+        16 => Dtype::IQ2XXS,
+        17 => Dtype::IQ2XS,
+        18 => Dtype::IQ3XXS,
+        19 => Dtype::IQ1S,
         20 => Dtype::IQ4NL,
+        21 => Dtype::IQ3S,
+        22 => Dtype::IQ2S,
         23 => Dtype::IQ4XS,
         24 => Dtype::I8,
         25 => Dtype::I16,
         26 => Dtype::I32,
         27 => Dtype::I64,
         28 => Dtype::F64,
+        29 => Dtype::IQ1M,
         30 => Dtype::BF16,
         34 => Dtype::TQ1_0,
         35 => Dtype::TQ2_0,
         39 => Dtype::MXFP4,
+        40 => Dtype::NVFP4,
+        41 => Dtype::Q1_0,
         _ => return None,
     })
 }

@@ -7,6 +7,7 @@
 
 mod archive;
 mod checkpoint;
+mod computed;
 mod decode;
 mod dtype;
 mod error;
@@ -16,6 +17,7 @@ mod gguf;
 mod names;
 mod npz;
 mod onnx;
+mod packing;
 mod protobuf;
 mod quantized;
 mod read_at;
@@ -31,6 +33,7 @@ pub use dtype::Dtype;
 pub use error::WeightsError;
 pub use finding::{Finding, Severity};
 pub use names::canonical_name;
+pub use packing::{PackedLayout, Packing};
 pub use read_at::ReadAt;
 pub use select::{is_weight_file, select_weight_files};
 pub use torch::PickleFault;

@@ -195,6 +195,7 @@ impl Reading<'_> {
             file,
             offset: range.start,
             bytes: range.length(),
+            packing: None,
         };
         tensor.refuse_wrong_size(&self.file.name)?;
         self.header.tensors.push(tensor);

@@ -2,6 +2,7 @@
 //!
 //! Layouts: ggml's `ggml-common.h` and `ggml-quants.c`; the tests compare with the `gguf` Python package, block by block.
 
+mod i_quants;
 mod k_quants;
 
 use super::Dtype;
@@ -15,6 +16,17 @@ pub(super) fn decode(dtype: Dtype, bytes: &[u8], values: &mut [f32]) -> bool {
         Dtype::Q5_0 => q5_0,
         Dtype::Q5_1 => q5_1,
         Dtype::Q8_0 => q8_0,
+        Dtype::Q8_1 => q8_1,
+        Dtype::Q8K => q8_k,
+        Dtype::Q1_0 => q1_0,
+        Dtype::NVFP4 => nvfp4,
+        Dtype::IQ2XXS => i_quants::iq2_xxs,
+        Dtype::IQ2XS => i_quants::iq2_xs,
+        Dtype::IQ2S => i_quants::iq2_s,
+        Dtype::IQ3XXS => i_quants::iq3_xxs,
+        Dtype::IQ3S => i_quants::iq3_s,
+        Dtype::IQ1S => i_quants::iq1_s,
+        Dtype::IQ1M => i_quants::iq1_m,
         Dtype::Q2K => k_quants::q2_k,
         Dtype::Q3K => k_quants::q3_k,
         Dtype::Q4K => k_quants::q4_k,
@@ -95,6 +107,31 @@ fn q8_0(block: &[u8], values: &mut [f32]) {
     }
 }
 
+/// As Q8_0, with the sum of the numbers beside the scale.
+fn q8_1(block: &[u8], values: &mut [f32]) {
+    let scale = half_at(block, 0);
+    for (value, byte) in values.iter_mut().zip(&block[4..]) {
+        *value = f32::from(*byte as i8) * scale;
+    }
+}
+
+/// A scale in single precision, 256 numbers, and sums of them.
+fn q8_k(block: &[u8], values: &mut [f32]) {
+    let scale = f32::from_le_bytes([block[0], block[1], block[2], block[3]]);
+    for (value, byte) in values.iter_mut().zip(&block[4..]) {
+        *value = scale * f32::from(*byte as i8);
+    }
+}
+
+/// A scale and 128 signs; a set bit is a positive one.
+fn q1_0(block: &[u8], values: &mut [f32]) {
+    let scale = half_at(block, 0);
+    for (place, value) in values.iter_mut().enumerate() {
+        let is_positive = block[2 + place / 8] >> (place % 8) & 1 == 1;
+        *value = if is_positive { scale } else { -scale };
+    }
+}
+
 /// The sixteen levels of the non-linear 4-bit types.
 const LEVELS: [i8; 16] = [
     -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69, 89, 113,
@@ -155,11 +192,35 @@ fn tq2_0(block: &[u8], values: &mut [f32]) {
     }
 }
 
+/// E2M1 without a negative zero: ggml's table of levels holds whole numbers.
+fn four_bit_level(number: u8) -> f32 {
+    super::decode::four_bit_float(number) + 0.0
+}
+
+/// Not as elsewhere, the topmost exponent is a number: ggml has no NaN there.
 fn mxfp4(block: &[u8], values: &mut [f32]) {
-    let scale = super::decode::power_of_two_byte(block[0]);
+    let half_scale = match block[0] {
+        exponent @ 0..2 => f32::from_bits(0x0020_0000 << exponent),
+        exponent => f32::from_bits((u32::from(exponent) - 1) << 23),
+    };
     nibbles(&block[1..], values, |_, number| {
-        super::decode::four_bit_float(number) * scale
+        2.0 * four_bit_level(number) * half_scale
     });
+}
+
+/// Four 8-bit floats without sign, each the scale of 16 values in 8 bytes: low halves first.
+fn nvfp4(block: &[u8], values: &mut [f32]) {
+    for (part, values) in values.chunks_exact_mut(16).enumerate() {
+        let scale = match block[part] {
+            // The sign is not looked at, and NaN is zero.
+            0x7F => 0.0,
+            byte => super::decode::eight_bit_float(byte & 0x7F),
+        };
+        let packed = &block[4 + 8 * part..][..8];
+        for (place, value) in values.iter_mut().enumerate() {
+            *value = scale * four_bit_level(packed[place % 8] >> (4 * (place / 8)));
+        }
+    }
 }
 
 #[cfg(test)]

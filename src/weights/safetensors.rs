@@ -163,6 +163,7 @@ fn tensor_info(
         file: 0,
         offset: data_start + start,
         bytes: end - start,
+        packing: None,
     };
     tensor.refuse_wrong_size(&file.name)?;
     Ok(tensor)

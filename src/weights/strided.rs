@@ -1,13 +1,13 @@
 //! Tensors that are views of a storage: in order, they are a range of it; transposed or sliced, they are gathered.
 //!
 //! Enters: a [`View`]. Leaves: a tensor whose bytes are row-major, like every other; a view in another order gets a file of its
-//! own, whose bytes are gathered once, when they are first read.
+//! own, whose bytes are gathered while they are read.
 
+use super::computed::{PIECE_BYTES, Pieces, computed_file};
 use super::format::Header;
-use super::section::Section;
-use super::{Dtype, ReadAt, TensorInfo, WeightFile, WeightsError};
-use std::io::{Error, ErrorKind, Read, Result, Seek, SeekFrom};
-use std::sync::OnceLock;
+use super::{Dtype, TensorInfo, WeightFile, WeightsError};
+use std::io::Result;
+use std::ops::Range;
 
 /// A tensor as a window on a storage; lengths in elements unless named otherwise.
 pub(super) struct View {
@@ -28,7 +28,7 @@ pub(super) fn place_view(
     file: usize,
     view: View,
 ) -> std::result::Result<(), WeightsError> {
-    let reach = view.refuse_out_of_range(container)?;
+    view.refuse_out_of_range(container)?;
     let (_, size) = view.dtype.block();
     let elements: u64 = view.shape.iter().product();
     let tensor = TensorInfo {
@@ -38,6 +38,7 @@ pub(super) fn place_view(
         offset: view.storage_start + view.first * size,
         file,
         shape: view.shape.clone(),
+        packing: None,
     };
     if elements == 0 || view.is_row_major() {
         header.tensors.push(tensor);
@@ -48,15 +49,14 @@ pub(super) fn place_view(
         derived => &header.derived[derived - 1],
     };
     let gathered = Gathered {
-        span: Section::new(storage, tensor.offset, tensor.offset + reach * size),
-        span_bytes: reach * size,
+        storage: storage.clone(),
+        start: tensor.offset,
         size,
         shape: view.shape,
         strides: view.strides,
-        bytes: OnceLock::new(),
     };
     let name = format!("{} (row-major copy of {})", container.name, tensor.name);
-    let file = header.add_file(WeightFile::new(name, gathered));
+    let file = header.add_file(computed_file(name, gathered));
     header.tensors.push(TensorInfo {
         file,
         offset: 0,
@@ -66,8 +66,8 @@ pub(super) fn place_view(
 }
 
 impl View {
-    /// The elements from the first to the last, when all lie inside the storage.
-    fn refuse_out_of_range(&self, container: &WeightFile) -> std::result::Result<u64, WeightsError> {
+    /// From the first element to the last, all must lie inside the storage.
+    fn refuse_out_of_range(&self, container: &WeightFile) -> std::result::Result<(), WeightsError> {
         let overflow = || WeightsError::ShapeOverflow {
             file: container.name.clone(),
             tensor: self.name.clone(),
@@ -108,7 +108,7 @@ impl View {
                 length: self.storage_bytes,
             });
         }
-        Ok(reach)
+        Ok(())
     }
 
     /// One more than the distance from the first element to the farthest.
@@ -131,62 +131,92 @@ impl View {
     }
 }
 
-/// A view whose elements do not lie in order, put in order when first read.
+/// A view whose elements do not lie in order.
 struct Gathered {
-    span: Section,
-    span_bytes: u64,
+    storage: WeightFile,
+    /// Of the first element, in the storage's file.
+    start: u64,
     size: u64,
     shape: Vec<u64>,
     strides: Vec<u64>,
-    bytes: OnceLock<Vec<u8>>,
 }
 
 impl Gathered {
-    fn bytes(&self) -> Result<&[u8]> {
-        if let Some(bytes) = self.bytes.get() {
-            return Ok(bytes);
-        }
-        let gathered = self.gather()?;
-        Ok(self.bytes.get_or_init(|| gathered))
+    /// Bytes of everything at one place of axis 0.
+    fn row_bytes(&self) -> u64 {
+        self.shape.iter().skip(1).product::<u64>() * self.size
     }
 
-    fn gather(&self) -> Result<Vec<u8>> {
-        let mut span = vec![0; self.span_bytes as usize];
-        let mut section = self.span.clone();
-        section.seek(SeekFrom::Start(0))?;
-        section.read_exact(&mut span)?;
-        let size = self.size as usize;
-        let mut bytes = Vec::with_capacity(self.len() as usize);
-        let mut place = vec![0; self.shape.len()];
-        let mut element = 0;
-        for _ in 0..self.len() / self.size {
-            let start = element as usize * size;
-            bytes.extend_from_slice(&span[start..start + size]);
-            for axis in (0..place.len()).rev() {
-                place[axis] += 1;
-                element += self.strides[axis];
-                if place[axis] < self.shape[axis] {
-                    break;
-                }
-                place[axis] = 0;
-                element -= self.strides[axis] * self.shape[axis];
-            }
-        }
-        Ok(bytes)
+    /// The axis along which elements lie closest in the storage: they are read together.
+    fn run_axis(&self) -> usize {
+        let axes = (0..self.shape.len()).filter(|axis| self.shape[*axis] > 1 && self.strides[*axis] > 0);
+        axes.min_by_key(|axis| self.strides[*axis]).unwrap_or(0)
     }
 }
 
-impl ReadAt for Gathered {
+impl Pieces for Gathered {
     fn len(&self) -> u64 {
         self.shape.iter().product::<u64>() * self.size
     }
 
-    fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<()> {
-        let end = offset.checked_add(buffer.len() as u64);
-        if end.is_none_or(|end| end > self.len()) {
-            return Err(Error::from(ErrorKind::UnexpectedEof));
+    fn piece_bytes(&self) -> u64 {
+        (PIECE_BYTES / self.row_bytes()).max(1) * self.row_bytes()
+    }
+
+    fn compute(&self, range: Range<u64>) -> Result<Vec<u8>> {
+        let size = self.size as usize;
+        let mut shape = self.shape.clone();
+        shape[0] = (range.end - range.start) / self.row_bytes();
+        let start = self.start + range.start / self.row_bytes() * self.strides[0] * self.size;
+        // How far the next element along each axis lies in the piece.
+        let mut steps = vec![1; shape.len()];
+        for axis in (1..shape.len()).rev() {
+            steps[axis - 1] = steps[axis] * shape[axis];
         }
-        self.bytes()?.read_at(offset, buffer)
+        let axis = self.run_axis();
+        let (count, stride, step) = (
+            shape[axis] as usize,
+            self.strides[axis] as usize,
+            steps[axis] as usize,
+        );
+        let mut run = vec![0; ((count - 1) * stride + 1) * size];
+        let mut bytes = vec![0; (range.end - range.start) as usize];
+        shape[axis] = 1;
+        for_each_place(&shape, |place| {
+            let along = |steps: &[u64]| {
+                place
+                    .iter()
+                    .zip(steps)
+                    .map(|(index, step)| index * step)
+                    .sum::<u64>()
+            };
+            self.storage
+                .bytes
+                .read_at(start + along(&self.strides) * self.size, &mut run)?;
+            let first = along(&steps) as usize;
+            for index in 0..count {
+                let (from, to) = (index * stride * size, (first + index * step) * size);
+                bytes[to..to + size].copy_from_slice(&run[from..from + size]);
+            }
+            Ok(())
+        })?;
+        Ok(bytes)
+    }
+}
+
+/// Every index into an array of `shape`, row-major.
+fn for_each_place(shape: &[u64], mut visit: impl FnMut(&[u64]) -> Result<()>) -> Result<()> {
+    let mut place = vec![0; shape.len()];
+    loop {
+        visit(&place)?;
+        let Some(axis) = (0..shape.len())
+            .rev()
+            .find(|axis| place[*axis] + 1 < shape[*axis])
+        else {
+            return Ok(());
+        };
+        place[axis] += 1;
+        place[axis + 1..].fill(0);
     }
 }
 

@@ -3,8 +3,8 @@
 use super::super::Relation;
 use super::super::evidence::Evidence;
 use super::Decision;
-use crate::fingerprint::{Fingerprint, TensorFingerprint, View};
-use crate::weights::Dtype;
+use crate::fingerprint::{Fingerprint, View};
+use crate::weights::{Dtype, PackedLayout};
 
 /// A packed layout and what its shapes give away.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -14,24 +14,19 @@ pub(in super::super) struct Packing {
     pub group_size: Option<u64>,
 }
 
-/// Share of the unpacked tensors that must be the parent's own values, or of the coded ones that must point its way.
+/// Share of the packed matrices that must point the parent's way.
 const SHARED: f64 = 0.5;
-/// Cosine of 8-bit codes with the weights they stand for.
+/// Cosine of decoded values, or of 8-bit codes alone, with the weights they stand for.
 const CODED_COSINE: f64 = 0.6;
 
-/// The layout of a model's weights, where it is a packed one.
+/// The layout of a model's weights, where it is a packed one: that of most packed tensors.
 pub(in super::super) fn packing_of(fingerprint: &Fingerprint) -> Option<Packing> {
-    let ending = |ending: &str| {
-        fingerprint
-            .tensors
-            .iter()
-            .find(|tensor| tensor.name.ends_with(ending))
-    };
-    if let Some(codes) = ending("qweight") {
-        return Some(gptq_or_awq(fingerprint, codes));
-    }
-    if let Some(scales) = ending(".absmax") {
-        return Some(nf4(fingerprint, scales));
+    if let Some(packed) = fingerprint.tensors.iter().find_map(|tensor| tensor.packing) {
+        return Some(Packing {
+            technique: technique(packed),
+            bits: Some(u64::from(packed.bits)),
+            group_size: (packed.group_size > 0).then(|| u64::from(packed.group_size)),
+        });
     }
     let has = |wanted: fn(Dtype) -> bool| {
         fingerprint
@@ -55,6 +50,23 @@ pub(in super::super) fn packing_of(fingerprint: &Fingerprint) -> Option<Packing>
         .then(|| packing(if is_onnx { "onnx-int8" } else { "int8" }, 8))
 }
 
+fn technique(packing: crate::weights::Packing) -> &'static str {
+    match packing.layout {
+        PackedLayout::Gptq => "gptq",
+        PackedLayout::Awq => "awq",
+        PackedLayout::Nf4 => "nf4",
+        PackedLayout::Fp4 => "fp4",
+        PackedLayout::Hqq => "hqq",
+        PackedLayout::ScaledFp8 => "fp8",
+        PackedLayout::Nvfp4 => "nvfp4",
+        PackedLayout::Mxfp4 => "mxfp4",
+        PackedLayout::OnnxInt => "onnx-int8",
+        PackedLayout::BitsandbytesInt8 => "int8",
+        PackedLayout::CompressedInt if packing.bits == 8 => "int8",
+        PackedLayout::CompressedInt => "compressed-int",
+    }
+}
+
 pub(in super::super) fn is_fp8(dtype: Dtype) -> bool {
     matches!(
         dtype,
@@ -62,65 +74,25 @@ pub(in super::super) fn is_fp8(dtype: Dtype) -> bool {
     )
 }
 
-/// GPTQ packs along the inputs and keeps an index of groups; AWQ packs along the outputs.
-fn gptq_or_awq(fingerprint: &Fingerprint, codes: &TensorFingerprint) -> Packing {
-    let module = codes.name.trim_end_matches("qweight");
-    let shape = |ending: &str| {
-        fingerprint
-            .tensor(&format!("{module}{ending}"))
-            .map(|tensor| tensor.shape.as_slice())
-    };
-    let technique = if shape("g_idx").is_some() { "gptq" } else { "awq" };
-    let (inputs, bits) = match (shape("g_idx"), codes.shape.as_slice(), shape("scales")) {
-        (Some([inputs]), [packed, _], _) => (Some(*inputs), (packed * 32).checked_div(*inputs)),
-        (None, [inputs, packed], Some([_, outputs])) => (Some(*inputs), (packed * 32).checked_div(*outputs)),
-        _ => (None, None),
-    };
-    let group_size = match (inputs, shape("scales")) {
-        (Some(inputs), Some([groups, _])) => inputs.checked_div(*groups),
-        _ => None,
-    };
-    Packing {
-        technique,
-        bits,
-        group_size,
-    }
-}
-
-fn nf4(fingerprint: &Fingerprint, scales: &TensorFingerprint) -> Packing {
-    let codes = fingerprint.tensor(scales.name.trim_end_matches(".absmax"));
-    let group_size = codes.and_then(|codes| (codes.elements() * 2).checked_div(scales.elements()));
-    Packing {
-        technique: "nf4",
-        bits: Some(4),
-        group_size: group_size.map(|size| size.next_power_of_two()),
-    }
-}
-
 /// A packed child of a parent that is not packed.
 pub(super) fn recognise(evidence: &Evidence<'_>) -> Option<Decision> {
     let packing = packing_of(evidence.child)?;
-    let floats: Vec<_> = evidence.tensors.iter().filter(|tensor| !tensor.coded).collect();
-    let coded: Vec<_> = evidence.tensors.iter().filter(|tensor| tensor.coded).collect();
-    let identical = floats.iter().filter(|tensor| tensor.same_values).count();
-    let pointing = coded.iter().filter(|tensor| tensor.cosine > CODED_COSINE).count();
-    let shared = |part: usize, all: usize| all > 0 && part as f64 >= SHARED * all as f64;
-    let same_modules = (identical + pointing) * 4 >= evidence.parent.tensors.len();
-    if !(shared(pointing, coded.len()) || coded.is_empty() && shared(identical, floats.len()) && same_modules)
-    {
+    let decoded: Vec<_> = evidence
+        .tensors
+        .iter()
+        .filter(|tensor| tensor.coded || tensor.pair.child.packing.is_some())
+        .collect();
+    let pointing = decoded
+        .iter()
+        .filter(|tensor| tensor.cosine > CODED_COSINE)
+        .count();
+    if decoded.is_empty() || (pointing as f64) < SHARED * decoded.len() as f64 {
         return None;
     }
-    let because = if coded.is_empty() {
-        format!(
-            "The weights are packed, and {identical} of {} tensors left as they were are the parent's own.",
-            floats.len()
-        )
-    } else {
-        format!(
-            "{pointing} of {} matrices of 8-bit codes point the way of the parent's weights.",
-            coded.len()
-        )
-    };
+    let because = format!(
+        "{pointing} of {} packed matrices decode to values that point the way of the parent's weights.",
+        decoded.len()
+    );
     let mut decision = Decision::new(Relation::Quantized, packing.technique, 0.92, because);
     if let Some(bits) = packing.bits {
         decision = decision.with("bits", bits);

@@ -15,6 +15,7 @@ fn typed(dtype: Dtype, tensors: &[(&str, &[u64], &str)]) -> Fingerprint {
             name: (*name).to_owned(),
             dtype,
             shape: shape.to_vec(),
+            packing: None,
             digest: Some(format!("{dtype:?} {shape:?} {value}")),
             value_digest: Some(format!("{shape:?} {value}")),
             stats: None,
@@ -40,6 +41,7 @@ fn typed(dtype: Dtype, tensors: &[(&str, &[u64], &str)]) -> Fingerprint {
         model_digest: Some(hex::encode(digests.join(" "))),
         named_digest: None,
         architecture: String::new(),
+        findings: Vec::new(),
         tensors,
     }
 }

@@ -103,9 +103,61 @@ fn what_a_file_cannot_hold_is_refused_before_anything_is_allocated() {
         "tensor \"w\" (Q8_0, shape [33]) does not fill its 0 bytes",
     );
     check(
-        file([1, 2], &[described("w", &[1], 16, 0)], &[0; 8]),
-        "tensor \"w\" has the unknown element type \"ggml type 16\"",
+        file([1, 2], &[described("w", &[1], 36, 0)], &[0; 8]),
+        "tensor \"w\" has the unknown element type \"ggml type 36\"",
     );
+}
+
+/// A query projection of two heads of four rows, as llama.cpp stores it for rotating neighbours in place of halves.
+#[test]
+fn rows_of_queries_and_keys_come_back_in_the_order_of_transformers() {
+    let number = |key: &str, value: u32| {
+        [
+            text(key),
+            4u32.to_le_bytes().to_vec(),
+            value.to_le_bytes().to_vec(),
+        ]
+        .concat()
+    };
+    let pairs = [
+        [
+            text("general.architecture"),
+            8u32.to_le_bytes().to_vec(),
+            text("llama"),
+        ]
+        .concat(),
+        number("llama.attention.head_count", 2),
+        number("llama.attention.head_count_kv", 1),
+    ];
+    let names = [
+        "blk.0.attn_k.weight",
+        "blk.0.attn_q.weight",
+        "blk.0.attn_v.weight",
+    ];
+    let mut bytes = b"GGUF\x03\0\0\0".to_vec();
+    bytes.extend([3u64, 3].iter().flat_map(|count| count.to_le_bytes()));
+    bytes.extend(pairs.concat());
+    for (name, (rows, offset)) in names.iter().zip([(4, 0), (8, 32), (4, 96)]) {
+        bytes.extend(described(name, &[2, rows], 0, offset));
+    }
+    bytes.resize(bytes.len().next_multiple_of(32), 0);
+    // Each row holds its own number twice.
+    for row in [0..4, 0..8, 0..4].into_iter().flatten() {
+        bytes.extend([row as f32; 2].iter().flat_map(|value| value.to_le_bytes()));
+    }
+    let checkpoint = open(bytes).unwrap();
+    let rows = |name: &str| {
+        let values = checkpoint.read_values(checkpoint.tensor(name).unwrap()).unwrap();
+        values
+            .iter()
+            .step_by(2)
+            .map(|value| *value as u32)
+            .collect::<Vec<_>>()
+    };
+    // The inverse of `reshape(heads, 2, rows / heads / 2, columns).swapaxes(1, 2)`.
+    assert_eq!(rows(names[0]), [0, 2, 1, 3]);
+    assert_eq!(rows(names[1]), [0, 2, 1, 3, 4, 6, 5, 7]);
+    assert_eq!(rows(names[2]), [0, 1, 2, 3]);
 }
 
 proptest! {

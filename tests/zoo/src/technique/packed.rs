@@ -70,7 +70,7 @@ pub fn fp8(base: &Model, selects: impl Fn(&str) -> bool) -> Model {
 /// bitsandbytes' NF4: two codes a byte, one absolute maximum every 64 values.
 pub fn nf4(base: &Model, selects: impl Fn(&str) -> bool) -> Model {
     const BLOCK: usize = 64;
-    each_matrix(base, selects, |name, _, values, out| {
+    each_matrix(base, selects, |name, tensor, values, out| {
         let maxima: Vec<f32> = values.chunks(BLOCK).map(largest).collect();
         let mut codes: Vec<u8> = values
             .chunks(BLOCK)
@@ -97,6 +97,14 @@ pub fn nf4(base: &Model, selects: impl Fn(&str) -> bool) -> Model {
             Tensor::float(vec![maxima.len()], maxima),
         );
         out.insert(format!("{name}.quant_map"), Tensor::float(vec![16], NF4.to_vec()));
+        let state = format!(
+            r#"{{"quant_type": "nf4", "blocksize": {BLOCK}, "dtype": "float32", "shape": {:?}}}"#,
+            tensor.shape
+        );
+        out.insert(
+            format!("{name}.quant_state.bitsandbytes__nf4"),
+            Tensor::raw(Dtype::U8, vec![state.len()], state.into_bytes()),
+        );
     })
 }
 
