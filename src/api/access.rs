@@ -8,6 +8,8 @@ use axum::extract::{Request, State};
 use axum::http::header;
 use axum::middleware::Next;
 use axum::response::Response;
+use rand::TryRngCore;
+use rand::rngs::OsRng;
 use sha2::{Digest, Sha256};
 
 /// All keys begin so, for scanners that look for leaked secrets.
@@ -15,6 +17,16 @@ pub const KEY_PREFIX: &str = "hl_";
 
 /// Scopes that may write.
 const WRITING: [&str; 2] = ["write", "admin"];
+
+/// Keys themselves are seen, made and revoked by this scope only.
+const ADMIN: &str = "admin";
+
+/// A new key. It is shown once; only its digest is kept.
+pub fn make_key() -> Result<String, rand::rand_core::OsError> {
+    let mut secret = [0_u8; 32];
+    OsRng.try_fill_bytes(&mut secret)?;
+    Ok(format!("{KEY_PREFIX}{}", hex::encode(secret)))
+}
 
 /// What is stored of a key.
 pub fn key_digest(key: &str) -> [u8; 32] {
@@ -28,8 +40,8 @@ pub async fn require_right(
     next: Next,
 ) -> Result<Response, ApiError> {
     let Some(header) = request.headers().get(header::AUTHORIZATION) else {
-        let writes = !request.method().is_safe();
-        if writes && state.store.has_api_keys().await? {
+        let guarded = !request.method().is_safe() || is_about_keys(&request);
+        if guarded && state.store.has_api_keys().await? {
             return Err(ApiError::KeyMissing);
         }
         return Ok(next.run(request).await);
@@ -41,8 +53,19 @@ pub async fn require_right(
     let key = key.ok_or(ApiError::KeyInvalid)?.trim();
     let scope = state.store.use_api_key(&key_digest(key)).await?;
     let scope = scope.ok_or(ApiError::KeyInvalid)?;
+    if is_about_keys(&request) && scope != ADMIN {
+        return Err(ApiError::ScopeMissing { scope, needed: ADMIN });
+    }
     if !request.method().is_safe() && !WRITING.contains(&scope.as_str()) {
-        return Err(ApiError::ScopeMissing { scope });
+        return Err(ApiError::ScopeMissing {
+            scope,
+            needed: "write",
+        });
     }
     Ok(next.run(request).await)
+}
+
+fn is_about_keys(request: &Request) -> bool {
+    let path = request.uri().path();
+    path == "/api/v1/keys" || path.starts_with("/api/v1/keys/")
 }

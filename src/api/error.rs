@@ -60,8 +60,24 @@ pub enum ApiError {
     KeyMissing,
     #[error("the key is not valid; ask the operator for another (`heirloom user add`)")]
     KeyInvalid,
-    #[error("a key of scope {scope} may not write; ask the operator for one of scope write")]
-    ScopeMissing { scope: String },
+    #[error("a key of scope {scope} may not do this; ask the operator for one of scope {needed}")]
+    ScopeMissing { scope: String, needed: &'static str },
+    #[error("there is or was a key named {name}; choose another name")]
+    KeyNameTaken { name: String },
+    #[error("there is no valid key named {name}; GET /api/v1/keys lists all")]
+    UnknownKey { name: String },
+    #[error("{name:?} names no key or schedule; use 1 to 64 letters, digits, dots, hyphens or underscores")]
+    InvalidName { name: String },
+    #[error("there is no schedule named {name}; GET /api/v1/schedules lists all")]
+    UnknownSchedule { name: String },
+    #[error("{reason}")]
+    InvalidSchedule { reason: String },
+    #[error("{endpoint} is no address of {hub} that this server crawls; GET /api/v1/hubs lists them")]
+    UnknownHub { hub: String, endpoint: String },
+    #[error("there is no crawl {id}; GET /api/v1/crawls lists the last hundred")]
+    UnknownCrawl { id: i64 },
+    #[error("no job {id} waits or was given up; GET /api/v1/jobs lists all")]
+    UnknownJob { id: i64 },
     #[error("{detail}")]
     Rejected { status: StatusCode, detail: String },
     #[error("text must not hold the NUL character")]
@@ -70,6 +86,10 @@ pub enum ApiError {
     Store(StoreError),
     #[error("the database holds something this version cannot read: {0}")]
     Unreadable(String),
+    #[error("the job queue failed: {0:#}")]
+    Queue(anyhow::Error),
+    #[error("the system gives no random numbers: {0}")]
+    NoRandomness(rand::rand_core::OsError),
 }
 
 /// The command that brings a missing model into the database.
@@ -95,19 +115,29 @@ impl ApiError {
             | Self::UnknownRevision { .. }
             | Self::NoFingerprint { .. }
             | Self::UnknownTensor { .. }
-            | Self::UnknownDiff { .. } => StatusCode::NOT_FOUND,
+            | Self::UnknownDiff { .. }
+            | Self::UnknownKey { .. }
+            | Self::UnknownSchedule { .. }
+            | Self::UnknownCrawl { .. }
+            | Self::UnknownJob { .. } => StatusCode::NOT_FOUND,
+            Self::KeyNameTaken { .. } => StatusCode::CONFLICT,
             Self::InvalidReference { .. }
             | Self::InvalidDigest { .. }
             | Self::TooManyDigests { .. }
             | Self::InvalidCursor
             | Self::OutOfRange { .. }
+            | Self::InvalidName { .. }
+            | Self::InvalidSchedule { .. }
+            | Self::UnknownHub { .. }
             | Self::NulCharacter => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::KeyMissing | Self::KeyInvalid => StatusCode::UNAUTHORIZED,
             Self::ScopeMissing { .. } => StatusCode::FORBIDDEN,
             Self::Rejected { status, .. } => *status,
             Self::Store(error) if error.is_transient() => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Store(_) | Self::Unreadable(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Self::Store(_) | Self::Unreadable(_) | Self::Queue(_) | Self::NoRandomness(_) => {
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 
@@ -130,9 +160,17 @@ impl ApiError {
             Self::KeyMissing => "key-missing",
             Self::KeyInvalid => "key-invalid",
             Self::ScopeMissing { .. } => "scope-missing",
+            Self::KeyNameTaken { .. } => "key-name-taken",
+            Self::UnknownKey { .. } => "unknown-key",
+            Self::InvalidName { .. } => "invalid-name",
+            Self::UnknownSchedule { .. } => "unknown-schedule",
+            Self::InvalidSchedule { .. } => "invalid-schedule",
+            Self::UnknownHub { .. } => "unknown-hub",
+            Self::UnknownCrawl { .. } => "unknown-crawl",
+            Self::UnknownJob { .. } => "unknown-job",
             Self::Rejected { .. } => "rejected-request",
             Self::Store(error) if error.is_transient() => "database-away",
-            Self::Store(_) | Self::Unreadable(_) => "server-error",
+            Self::Store(_) | Self::Unreadable(_) | Self::Queue(_) | Self::NoRandomness(_) => "server-error",
         }
     }
 

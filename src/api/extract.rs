@@ -78,6 +78,15 @@ pub fn bounded(parameter: &'static str, value: Option<u32>, default: u32, max: u
     }
 }
 
+/// A name a caller gives to a thing of theirs: what fits into an address and a log line.
+pub fn checked_name(name: String) -> Result<String, ApiError> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
+    match (1..=64).contains(&name.len()) && name.chars().all(plain) {
+        true => Ok(name),
+        false => Err(ApiError::InvalidName { name }),
+    }
+}
+
 /// For free text in a query string: `?search=` means no search.
 pub fn empty_is_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
     let text = Option::<String>::deserialize(deserializer)?;

@@ -4,6 +4,7 @@
 //! every error, the dashboard's files. Handlers ask the store and shape its rows; they run no SQL and compute no evidence.
 
 mod access;
+mod atlas;
 mod atom;
 mod bom;
 mod changes;
@@ -14,19 +15,25 @@ mod dashboard;
 mod diffs;
 mod error;
 mod extract;
+mod facets;
 mod graph;
 mod health;
+mod hubs;
+mod jobs;
+mod keys;
 mod layers;
+mod licences;
 mod lineage;
 mod models;
 mod names;
 mod openapi;
 mod overview;
 mod revisions;
+mod schedules;
 mod similar;
 mod tensors;
 
-pub use access::{KEY_PREFIX, key_digest};
+pub use access::{KEY_PREFIX, key_digest, make_key};
 pub use error::Problem;
 pub use openapi::document;
 
@@ -63,9 +70,12 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(health::health))
         .routes(routes!(overview::overview))
         .routes(routes!(models::list))
+        .routes(routes!(facets::count))
         .routes(routes!(models::show))
         .routes(routes!(revisions::list))
         .routes(routes!(lineage::show))
+        .routes(routes!(licences::chain))
+        .routes(routes!(atlas::list))
         .routes(routes!(similar::of_model))
         .routes(routes!(similar::identify))
         .routes(routes!(bom::show))
@@ -75,7 +85,17 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(diffs::show))
         .routes(routes!(changes::list))
         .routes(routes!(changes::follow))
-        .routes(routes!(crawls::list))
+        .routes(routes!(crawls::list, crawls::start))
+        .routes(routes!(crawls::again))
+        .routes(routes!(hubs::list))
+        .routes(routes!(jobs::list))
+        .routes(routes!(jobs::retry))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(schedules::list))
+        .routes(routes!(schedules::save, schedules::remove))
+        .routes(routes!(schedules::preview))
+        .routes(routes!(keys::list, keys::add))
+        .routes(routes!(keys::revoke))
         .routes(routes!(names::parse))
         .route("/openapi.json", get(openapi::show));
     OpenApiRouter::with_openapi(openapi::header()).nest("/api/v1", v1)

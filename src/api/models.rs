@@ -136,6 +136,28 @@ pub struct ListParams {
     cursor: Option<String>,
 }
 
+impl ListParams {
+    /// Which models are meant, whatever the page.
+    pub fn into_filter(self) -> ModelFilter {
+        ModelFilter {
+            search: self.search,
+            hub: self.hub,
+            owner: self.owner,
+            relation: self.relation.map(word),
+            verdict: self.verdict.map(word),
+            task: self.task,
+            library: self.library,
+            licence: self.licence,
+            architecture: self.architecture,
+            base: self.base,
+            min_parameters: self.min_parameters,
+            max_parameters: self.max_parameters,
+            modified_since: self.modified_since,
+            silent: self.silent,
+        }
+    }
+}
+
 #[derive(Serialize, ToSchema)]
 pub struct ModelPage {
     items: Vec<ModelSummary>,
@@ -157,22 +179,7 @@ pub async fn list(
         .as_deref()
         .map(cursor::decode::<ModelPosition>)
         .transpose()?;
-    let filter = ModelFilter {
-        search: params.search,
-        hub: params.hub,
-        owner: params.owner,
-        relation: params.relation.map(word),
-        verdict: params.verdict.map(word),
-        task: params.task,
-        library: params.library,
-        licence: params.licence,
-        architecture: params.architecture,
-        base: params.base,
-        min_parameters: params.min_parameters,
-        max_parameters: params.max_parameters,
-        modified_since: params.modified_since,
-        silent: params.silent,
-    };
+    let filter = params.into_filter();
     let total = state.store.count_models(&filter).await?;
     let mut rows = state
         .store

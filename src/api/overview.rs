@@ -4,6 +4,7 @@ use super::AppState;
 use super::crawls::Crawl;
 use super::error::ApiError;
 use super::extract::parse_word;
+use super::licences::{self, LicenceStep};
 use super::models::{ModelSummary, summaries};
 use crate::lineage::{Relation, Verdict};
 use crate::store::models::ModelFilter;
@@ -15,6 +16,7 @@ use utoipa::ToSchema;
 
 const LISTED: i64 = 10;
 const CRAWLS: i64 = 5;
+const DAY: time::Duration = time::Duration::DAY;
 
 #[derive(Serialize, ToSchema)]
 pub struct Overview {
@@ -26,6 +28,8 @@ pub struct Overview {
     silent_changes: i64,
     /// Revisions whose weights could not be read.
     failures: i64,
+    /// What happened in the last 24 hours.
+    today: Today,
     relations: Vec<RelationCount>,
     verdicts: Vec<VerdictCount>,
     /// Most recently changed.
@@ -34,7 +38,20 @@ pub struct Overview {
     silent: Vec<SilentChange>,
     /// Models whose weights contradict the base they declare.
     contradicted: Vec<ModelSummary>,
+    /// Models whose licence lets go of what a parent's asks for, among the newest edges.
+    licence_conflicts: Vec<LicenceStep>,
     crawls: Vec<Crawl>,
+}
+
+/// What hubs published in the last 24 hours, as far as it was crawled.
+#[derive(Serialize, ToSchema)]
+pub struct Today {
+    new_models: i64,
+    revisions: i64,
+    major: i64,
+    silent: i64,
+    /// Revisions whose weights could not be read.
+    unreadable: i64,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -68,6 +85,7 @@ pub async fn overview(State(state): State<AppState>) -> Result<Json<Overview>, A
         verdict: Some("contradicted".to_owned()),
         ..ModelFilter::default()
     };
+    let today = store.count_recent(OffsetDateTime::now_utc() - DAY).await?;
     let counts = store.count_catalogue().await?;
     let relations = store.count_relations().await?.into_iter().map(|row| {
         Ok(RelationCount {
@@ -93,6 +111,13 @@ pub async fn overview(State(state): State<AppState>) -> Result<Json<Overview>, A
         edges: counts.edges,
         silent_changes: counts.silent_changes,
         failures: counts.failures,
+        today: Today {
+            new_models: today.new_models,
+            revisions: today.revisions,
+            major: today.major,
+            silent: today.silent,
+            unreadable: today.unreadable,
+        },
         relations: relations.collect::<Result<_, ApiError>>()?,
         verdicts: verdicts.collect::<Result<_, ApiError>>()?,
         recent: summaries(recent)?,
@@ -107,6 +132,7 @@ pub async fn overview(State(state): State<AppState>) -> Result<Json<Overview>, A
             })
             .collect(),
         contradicted: summaries(contradicted)?,
+        licence_conflicts: licences::conflicts(store, LISTED).await?,
         crawls: crawls.into_iter().map(Crawl::from).collect(),
     }))
 }

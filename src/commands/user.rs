@@ -1,12 +1,10 @@
 //! `heirloom user`: makes, lists and revokes keys of the REST API.
 
 use super::{Global, print_json, print_text};
-use crate::api::{KEY_PREFIX, key_digest};
+use crate::api::{key_digest, make_key};
 use crate::postgres;
 use crate::store::Store;
 use clap::{Subcommand, ValueEnum};
-use rand::TryRngCore;
-use rand::rngs::OsRng;
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -62,9 +60,7 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
 }
 
 async fn add(store: &Store, global: &Global, name: &str, scope: Scope) -> anyhow::Result<()> {
-    let mut secret = [0_u8; 32];
-    OsRng.try_fill_bytes(&mut secret)?;
-    let key = format!("{KEY_PREFIX}{}", hex::encode(secret));
+    let key = make_key()?;
     if !store.add_api_key(name, &key_digest(&key), scope.as_str()).await? {
         anyhow::bail!("there is or was a key named {name}; choose another name");
     }

@@ -277,6 +277,11 @@ async fn queue_due_schedules(queue: &WorkerUtils, store: &Store) -> anyhow::Resu
     Ok(())
 }
 
+/// Queues a crawl for whoever works on the queue, unless the same is queued already.
+pub async fn queue_crawl(store: &Store, plan: CrawlPlan) -> anyhow::Result<()> {
+    add_crawl(&queue_of(store).await?, plan).await
+}
+
 /// Tries a job again now, with all its attempts.
 pub async fn retry_job(store: &Store, id: i64) -> anyhow::Result<()> {
     let options = RescheduleJobOptions {

@@ -1,6 +1,6 @@
 //! Runs over a hub's listing: where they are, what they found, and what failed.
 
-use super::{Result, Store, fingerprints::level_name, lineage::to_json};
+use super::{Result, Store, StoreError, fingerprints::level_name, lineage::to_json};
 use crate::fingerprint::Level;
 use serde::{Deserialize, Serialize};
 
@@ -55,6 +55,9 @@ impl Store {
         .fetch_optional(&self.pool)
         .await?;
         if let Some(row) = unfinished {
+            sqlx::query!("UPDATE crawls SET active_at = now() WHERE id = $1", row.id)
+                .execute(&self.pool)
+                .await?;
             return Ok(OpenCrawl {
                 id: row.id,
                 cursor: row.cursor,
@@ -85,7 +88,7 @@ impl Store {
     /// Notes that all pages before `cursor` are done.
     pub async fn advance_crawl(&self, id: i64, cursor: &str, listed: u64) -> Result<()> {
         sqlx::query!(
-            "UPDATE crawls SET cursor = $2, listed = $3 WHERE id = $1",
+            "UPDATE crawls SET cursor = $2, listed = $3, active_at = now() WHERE id = $1",
             id,
             cursor,
             i64::try_from(listed).unwrap_or(i64::MAX)
@@ -97,9 +100,12 @@ impl Store {
 
     /// Counts one more package that was crawled, whatever came of it.
     pub async fn count_package(&self, id: i64) -> Result<()> {
-        sqlx::query!("UPDATE crawls SET packages = packages + 1 WHERE id = $1", id)
-            .execute(&self.pool)
-            .await?;
+        sqlx::query!(
+            "UPDATE crawls SET packages = packages + 1, active_at = now() WHERE id = $1",
+            id
+        )
+        .execute(&self.pool)
+        .await?;
         Ok(())
     }
 
@@ -126,5 +132,39 @@ impl Store {
         .execute(&self.pool)
         .await?;
         Ok(())
+    }
+
+    /// What a crawl took from its hub.
+    pub async fn crawl_plan(&self, id: i64) -> Result<Option<CrawlPlan>> {
+        let row = sqlx::query!(
+            "SELECT hub, endpoint, author, search, package_limit, level FROM crawls WHERE id = $1",
+            id
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        let Some(row) = row else { return Ok(None) };
+        let level = serde_json::from_value(row.level.into()).map_err(|source| StoreError::Json {
+            what: "a crawl's level",
+            source,
+        })?;
+        Ok(Some(CrawlPlan {
+            hub: row.hub,
+            endpoint: row.endpoint,
+            author: row.author,
+            search: row.search,
+            limit: row.package_limit.and_then(|limit| u64::try_from(limit).ok()),
+            level,
+        }))
+    }
+
+    /// Hubs and their addresses as crawls and schedules have used them.
+    pub async fn used_endpoints(&self) -> Result<Vec<(String, String)>> {
+        let rows = sqlx::query!(
+            r#"SELECT hub AS "hub!", endpoint AS "endpoint!" FROM crawls
+               UNION SELECT plan ->> 'hub', plan ->> 'endpoint' FROM schedules ORDER BY 1, 2"#
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(rows.into_iter().map(|row| (row.hub, row.endpoint)).collect())
     }
 }

@@ -9,13 +9,16 @@
 )]
 
 pub mod api_keys;
+pub mod atlas;
 pub mod bom;
 pub mod changes;
 pub mod crawls;
 pub mod diffs;
 pub mod error;
+pub mod facets;
 pub mod families;
 pub mod fingerprints;
+pub mod licences;
 pub mod lineage;
 pub mod models;
 pub mod overview;

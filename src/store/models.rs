@@ -75,7 +75,7 @@ pub struct ModelFilter {
 
 impl ModelFilter {
     /// The search as a LIKE pattern, with LIKE's own characters taken literally.
-    fn pattern(&self) -> Option<String> {
+    pub(super) fn pattern(&self) -> Option<String> {
         let search = self.search.as_ref()?.to_lowercase();
         let literal = search
             .replace('\\', "\\\\")

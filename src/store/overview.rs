@@ -16,6 +16,15 @@ pub struct CatalogueCounts {
     pub failures: i64,
 }
 
+/// What happened since some moment.
+pub struct RecentCounts {
+    pub new_models: i64,
+    pub revisions: i64,
+    pub major: i64,
+    pub silent: i64,
+    pub unreadable: i64,
+}
+
 /// How often a relation or a verdict occurs.
 pub struct WordCount {
     pub word: String,
@@ -36,8 +45,14 @@ pub struct CrawlRow {
     pub id: i64,
     pub hub: String,
     pub endpoint: String,
+    pub author: Option<String>,
+    pub search: Option<String>,
+    pub package_limit: Option<i64>,
+    pub level: String,
     pub started_at: OffsetDateTime,
     pub finished_at: Option<OffsetDateTime>,
+    pub active_at: OffsetDateTime,
+    pub listed: i64,
     pub packages: i64,
     pub error: Option<String>,
     pub failures: Json<Vec<CrawlFailure>>,
@@ -54,6 +69,23 @@ impl Store {
                       (SELECT count(*) FROM edges) AS "edges!",
                       (SELECT count(*) FROM versions WHERE silent) AS "silent_changes!",
                       (SELECT count(*) FROM revisions WHERE failure IS NOT NULL) AS "failures!""#
+        )
+        .fetch_one(&self.pool)
+        .await?)
+    }
+
+    /// What hubs published, and what was found in it, since `since`.
+    pub async fn count_recent(&self, since: OffsetDateTime) -> Result<RecentCounts> {
+        Ok(sqlx::query_as!(
+            RecentCounts,
+            r#"SELECT count(*) FILTER (WHERE r.position = 0) AS "new_models!",
+                      count(*) AS "revisions!",
+                      count(*) FILTER (WHERE v.bump = 'major') AS "major!",
+                      count(*) FILTER (WHERE v.silent) AS "silent!",
+                      count(*) FILTER (WHERE r.failure IS NOT NULL) AS "unreadable!"
+               FROM revisions r LEFT JOIN versions v ON v.revision_id = r.id
+               WHERE r.date >= $1"#,
+            since
         )
         .fetch_one(&self.pool)
         .await?)
@@ -102,7 +134,8 @@ impl Store {
     pub async fn list_crawls(&self, limit: i64) -> Result<Vec<CrawlRow>> {
         Ok(sqlx::query_as!(
             CrawlRow,
-            r#"SELECT id, hub, endpoint, started_at, finished_at, packages, error,
+            r#"SELECT id, hub, endpoint, author, search, package_limit, level, started_at, finished_at, active_at, listed,
+                      packages, error,
                       failures AS "failures: Json<Vec<CrawlFailure>>"
                FROM crawls ORDER BY started_at DESC, id DESC LIMIT $1"#,
             limit

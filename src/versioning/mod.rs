@@ -21,6 +21,7 @@ pub mod study;
 mod tests;
 
 pub use changelog::changelog;
+pub use changes::licence::licence_conflict;
 pub use decision::{Bump, BumpDecision, Reason, decide_bump};
 pub use declared::{declared_version, is_prerelease};
 pub use history::{AssignedVersion, assign_versions, next_version};

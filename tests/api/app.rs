@@ -88,7 +88,7 @@ impl Answer {
     }
 }
 
-const RUN_DEPENDENT: [&str; 3] = ["started_at", "finished_at", "next"];
+const RUN_DEPENDENT: [&str; 4] = ["started_at", "finished_at", "active_at", "next"];
 
 /// Ids of diffs are random; other ids count from one in a fresh database.
 fn differs(name: &str, value: &Value) -> bool {

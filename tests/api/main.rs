@@ -11,3 +11,4 @@ mod harness;
 mod http;
 mod routes;
 mod seed;
+mod service;

@@ -65,14 +65,13 @@ pub struct ClientConfig {
 impl ClientConfig {
     /// No token and the usual limits: gentle with public hubs, unbounded on this machine.
     pub fn usual(endpoint: &str) -> Self {
-        let is_local = parse_endpoint(endpoint).is_ok_and(|url| is_local_name(&url));
         Self {
             endpoint: endpoint.to_owned(),
             token: None,
             user_agent: USER_AGENT.to_owned(),
             retry: RetryPolicy::default(),
             timeouts: Timeouts::default(),
-            pace: if is_local { LOCAL_PACE } else { USUAL_PACE },
+            pace: Pace::usual(endpoint),
             byte_budget: None,
         }
     }
@@ -103,6 +102,14 @@ pub struct Pace {
     /// `None` for no limit of our own.
     pub requests_per_second: Option<NonZeroU32>,
     pub concurrent_requests: usize,
+}
+
+impl Pace {
+    /// Gentle with public hubs, unbounded on this machine.
+    pub fn usual(endpoint: &str) -> Self {
+        let is_local = parse_endpoint(endpoint).is_ok_and(|url| is_local_name(&url));
+        if is_local { LOCAL_PACE } else { USUAL_PACE }
+    }
 }
 
 /// Who may answer a request after redirects.

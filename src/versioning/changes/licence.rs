@@ -65,6 +65,27 @@ fn judge(old: &[String], new: &[String]) -> Reason {
     Reason::new("licence", bump, detail)
 }
 
+/// What the licence of a derivative lets go of that its parent's asks for, in one sentence; `None` where it asks for as much, or
+/// where the two cannot be ordered.
+pub fn licence_conflict(parent: &str, child: &str) -> Option<String> {
+    let asked = strictest(&[parent.to_lowercase()])?;
+    if strictest(&[child.to_lowercase()])? >= asked {
+        return None;
+    }
+    let what = match asked {
+        Terms::Permissive => return None,
+        Terms::WeakCopyleft => "changes to it stay under its own terms",
+        Terms::Copyleft => "derivatives are shared under the same terms",
+        Terms::NetworkCopyleft => {
+            "derivatives are shared under the same terms, when offered over a network too"
+        }
+        Terms::UseRestricted => "some uses stay excluded",
+        Terms::NonCommercial => "there is no commercial use",
+        Terms::NoDerivatives => "there are no derivatives",
+    };
+    Some(format!("{parent} asks that {what}; {child} does not"))
+}
+
 /// The terms of the strictest of several; `None` when one is unknown.
 fn strictest(licences: &[String]) -> Option<Terms> {
     let terms: Option<Vec<Terms>> = licences
@@ -114,6 +135,22 @@ fn compare_texts(step: &Step<'_>) -> Vec<Reason> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_derivative_may_not_ask_for_less() {
+        let check = |parent: &str, child: &str, expect: Option<&str>| {
+            let conflict = licence_conflict(parent, child);
+            assert_eq!(conflict.is_some(), expect.is_some(), "{parent} → {child}");
+            assert!(conflict.unwrap_or_default().contains(expect.unwrap_or_default()));
+        };
+        check("MIT", "Apache-2.0", None);
+        check("Apache-2.0", "CC-BY-NC-4.0", None);
+        check("CC-BY-NC-4.0", "MIT", Some("no commercial use"));
+        check("llama3.1", "Apache-2.0", Some("uses stay excluded"));
+        check("GPL-3.0", "MIT", Some("same terms"));
+        check("GPL-3.0-or-later", "GPL-3.0", None);
+        check("house rules", "MIT", None);
+    }
 
     #[test]
     fn order_decides_the_bump() {

@@ -10,7 +10,7 @@ mod files;
 mod formats;
 mod generation;
 mod json;
-mod licence;
+pub(super) mod licence;
 mod processor;
 mod signature;
 mod template;
