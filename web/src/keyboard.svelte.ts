@@ -16,10 +16,18 @@ export const shortcuts: readonly [keys: string, meaning: string][] = [
   ["g a", "Go to Atlas"],
   ["g d", "Go to Diff"],
   ["g c", "Go to Crawls"],
+  ["g s", "Go to Settings"],
   ["?", "Show these keys"],
 ];
 
-const PLACES: Record<string, string> = { o: "/", m: "/models", a: "/atlas", d: "/diff", c: "/crawls" };
+const PLACES: Record<string, string> = {
+  o: "/",
+  m: "/models",
+  a: "/atlas",
+  d: "/diff",
+  c: "/crawls",
+  s: "/settings",
+};
 
 export function listenForShortcuts(): () => void {
   let afterG = false;

@@ -9,6 +9,7 @@ export type Route =
   | { page: "atlas" }
   | { page: "diff" }
   | { page: "crawls" }
+  | { page: "settings" }
   | { page: "missing"; path: string };
 
 const TABS: readonly string[] = ["versions", "family", "tensors", "card"];
@@ -28,10 +29,11 @@ export function matchRoute(pathname: string): Route {
   return { page: "missing", path: pathname };
 }
 
-type PlainPage = "models" | "atlas" | "diff" | "crawls";
+type PlainPage = "models" | "atlas" | "diff" | "crawls" | "settings";
+const PLAIN: readonly string[] = ["models", "atlas", "diff", "crawls", "settings"] satisfies PlainPage[];
 
 function isPlain(name: string | undefined): name is PlainPage {
-  return name === "models" || name === "atlas" || name === "diff" || name === "crawls";
+  return name !== undefined && PLAIN.includes(name);
 }
 
 function decode(part: string): string {

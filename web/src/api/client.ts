@@ -1,16 +1,29 @@
 // The questions the dashboard asks of the API, and how one is asked.
 
 import { apiPath } from "../format/reference";
+import { key } from "./key.svelte";
 import { problemOf, unreachable } from "./problem";
 import type {
+  ApiKeyList,
+  AtlasPage,
   CrawlList,
   Diff,
   DiffRequest,
+  Facets,
+  HubList,
+  JobList,
+  KeyScope,
+  LicenceChain,
   Lineage,
+  MadeKey,
   ModelDetail,
   ModelPage,
+  NewSchedule,
   Overview,
+  Preview,
   RevisionList,
+  Schedule,
+  ScheduleList,
   TensorHolders,
   TensorPage,
 } from "./types";
@@ -22,12 +35,23 @@ export interface Question<T> {
   readonly answer?: T;
 }
 
-export interface ModelQuery {
+/** What narrows the list of models, by the names that addresses use too. */
+export const modelFilters = [
+  "hub",
+  "owner",
+  "relation",
+  "verdict",
+  "task",
+  "library",
+  "licence",
+  "architecture",
+  "base",
+  "silent",
+] as const;
+export type ModelFilter = (typeof modelFilters)[number];
+
+export interface ModelQuery extends Partial<Record<ModelFilter, string>> {
   search?: string;
-  hub?: string;
-  owner?: string;
-  relation?: string;
-  verdict?: string;
   limit?: number;
   cursor?: string;
 }
@@ -39,12 +63,21 @@ export async function ask<T>(question: Question<T>, signal?: AbortSignal): Promi
 }
 
 async function request<T>(path: string, init: RequestInit): Promise<T> {
-  const response = await fetch(BASE + path, init).catch((error: unknown) => {
+  const headers = new Headers(init.headers);
+  if (key.current) headers.set("authorization", `Bearer ${key.current}`);
+  const response = await fetch(BASE + path, { ...init, headers }).catch((error: unknown) => {
     if (error instanceof DOMException && error.name === "AbortError") throw error;
     throw unreachable();
   });
   if (!response.ok) throw await problemOf(response);
-  return (await response.json()) as T;
+  const text = await response.text();
+  return (text === "" ? undefined : JSON.parse(text)) as T;
+}
+
+function send<T>(method: "POST" | "PUT" | "DELETE", path: string, body?: unknown): Promise<T> {
+  if (body === undefined) return request<T>(path, { method });
+  const headers = { "content-type": "application/json" };
+  return request<T>(path, { method, headers, body: JSON.stringify(body) });
 }
 
 function withQuery(path: string, parameters: Record<string, string | number | undefined>): string {
@@ -58,6 +91,22 @@ export const overview = (): Question<Overview> => ({ path: "/overview" });
 export const models = (query: ModelQuery): Question<ModelPage> => ({
   path: withQuery("/models", { ...query }),
 });
+
+export const facets = (query: ModelQuery): Question<Facets> => ({
+  path: withQuery("/models/facets", { ...query }),
+});
+
+export const atlas = (page: { limit: number; cursor?: string }): Question<AtlasPage> => ({
+  path: withQuery("/atlas", page),
+});
+
+export const licences = (reference: string): Question<LicenceChain> => ({
+  path: `/models/${apiPath(reference)}/licences`,
+});
+
+/** Where a browser downloads a bill of materials from. */
+export const bomHref = (reference: string, format: "cyclonedx" | "spdx"): string =>
+  `${BASE}/models/${apiPath(reference)}/bom?format=${format}`;
 
 export const model = (reference: string): Question<ModelDetail> => ({
   path: `/models/${apiPath(reference)}`,
@@ -85,10 +134,27 @@ export const diff = (id: string): Question<Diff> => ({ path: `/diffs/${encodeURI
 export const crawls = (): Question<CrawlList> => ({ path: "/crawls" });
 
 /** A diff the server already has comes back whole. */
-export function startDiff(body: DiffRequest): Promise<Diff> {
-  return request<Diff>("/diffs", {
-    method: "POST",
-    headers: { "content-type": "application/json" },
-    body: JSON.stringify(body),
-  });
-}
+export const startDiff = (body: DiffRequest): Promise<Diff> => send("POST", "/diffs", body);
+
+/** Queues a crawl once more: what failed is tried again, what has not changed is not read again. */
+export const crawlAgain = (id: number): Promise<void> => send("POST", `/crawls/${id}/again`);
+
+export const hubs = (): Question<HubList> => ({ path: "/hubs" });
+
+export const jobs = (): Question<JobList> => ({ path: "/jobs" });
+export const retryJob = (id: number): Promise<void> => send("POST", `/jobs/${id}/retry`);
+export const cancelJob = (id: number): Promise<void> => send("DELETE", `/jobs/${id}`);
+
+export const schedules = (): Question<ScheduleList> => ({ path: "/schedules" });
+export const previewSchedule = (cron: string, time_zone: string): Question<Preview> => ({
+  path: withQuery("/schedules/preview", { cron, time_zone, limit: 4 }),
+});
+export const saveSchedule = (name: string, schedule: NewSchedule): Promise<Schedule> =>
+  send("PUT", `/schedules/${encodeURIComponent(name)}`, schedule);
+export const removeSchedule = (name: string): Promise<void> =>
+  send("DELETE", `/schedules/${encodeURIComponent(name)}`);
+
+export const keys = (): Question<ApiKeyList> => ({ path: "/keys" });
+export const addKey = (name: string, scope: KeyScope): Promise<MadeKey> =>
+  send("POST", "/keys", { name, scope });
+export const revokeKey = (name: string): Promise<void> => send("DELETE", `/keys/${encodeURIComponent(name)}`);

@@ -21,6 +21,11 @@ export class Problem extends Error {
     return this.status === 0;
   }
 
+  /** The server wants a key, or another one. */
+  get needsKey(): boolean {
+    return this.status === 401 || this.status === 403;
+  }
+
   get notFound(): boolean {
     return this.status === 404;
   }

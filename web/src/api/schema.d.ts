@@ -4,6 +4,23 @@
  */
 
 export interface paths {
+    "/api/v1/atlas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All models and the edges between them, in the order in which they were crawled first. */
+        get: operations["list_atlas"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/changes": {
         parameters: {
             query?: never;
@@ -48,7 +65,25 @@ export interface paths {
         /** The last hundred crawls, newest first. */
         get: operations["list_crawls"];
         put?: never;
-        post?: never;
+        /** Queues a crawl, unless the same waits already. */
+        post: operations["start_crawl"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/crawls/{id}/again": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Queues a crawl once more. What has not changed is not read again; what failed is tried again. */
+        post: operations["crawl_again"];
         delete?: never;
         options?: never;
         head?: never;
@@ -107,6 +142,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/hubs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Hubs that may be crawled, with the limits kept for each process. What a hub itself asks for (`Retry-After`, `RateLimit`) comes first. */
+        get: operations["list_hubs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/identify": {
         parameters: {
             query?: never;
@@ -124,6 +176,92 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/jobs": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All jobs that are not done, oldest first. */
+        get: operations["list_jobs"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Gives up a job that waits. */
+        delete: operations["cancel_job"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/jobs/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries a job that waits or was given up again now, with all its attempts. */
+        post: operations["retry_job"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All keys, revoked ones too. */
+        get: operations["list_keys"];
+        put?: never;
+        /** Makes a key. The first one closes the server: from then on whoever writes takes one. */
+        post: operations["add_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/keys/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a key for good. */
+        delete: operations["revoke_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models": {
         parameters: {
             query?: never;
@@ -133,6 +271,23 @@ export interface paths {
         };
         /** Models, most recently changed first. */
         get: operations["list_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/facets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Counts the values of the models that match, for the same parameters as the list of models; `limit` and `cursor` change nothing. */
+        get: operations["count_facets"];
         put?: never;
         post?: never;
         delete?: never;
@@ -167,6 +322,23 @@ export interface paths {
         };
         /** The bill of materials of a model's newest revision. */
         get: operations["show_bom"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/models/{hub}/{owner}/{name}/licences": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The licences of a model and of all that its weights derive from. */
+        get: operations["show_licences"];
         put?: never;
         post?: never;
         delete?: never;
@@ -277,6 +449,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/schedules": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** All schedules, by name. */
+        get: operations["list_schedules"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The next times that a pattern names on a clock. */
+        get: operations["preview_schedule"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/schedules/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Adds a schedule, or replaces, pauses or resumes the one of this name. */
+        put: operations["save_schedule"];
+        post?: never;
+        /** Removes a schedule. */
+        delete: operations["remove_schedule"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tensors/{digest}": {
         parameters: {
             query?: never;
@@ -298,6 +522,43 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A key as lists show it, never the key itself. */
+        ApiKey: {
+            /** Format: date-time */
+            created_at: string;
+            /** Format: date-time */
+            last_used_at: string | null;
+            name: string;
+            /** Format: date-time */
+            revoked_at: string | null;
+            scope: string;
+        };
+        ApiKeyList: {
+            items: components["schemas"]["ApiKey"][];
+        };
+        /** @description A model as a point of the map. */
+        AtlasModel: {
+            /** Format: date-time */
+            created_at: string | null;
+            /** Format: int64 */
+            id: number;
+            /** @description `id`s of its parents, which may be on another page. */
+            parents: number[];
+            /** @example hf:owner/name */
+            reference: string;
+            relation: components["schemas"]["Relation"] | null;
+            verdict: components["schemas"]["Verdict"] | null;
+        };
+        AtlasPage: {
+            items: components["schemas"]["AtlasModel"][];
+            /** @description Cursor of the next page; `null` on the last. */
+            next: string | null;
+            /**
+             * Format: int64
+             * @description Models over all pages.
+             */
+            total: number;
+        };
         /**
          * @description Size of the version step between two revisions.
          * @enum {string}
@@ -312,6 +573,11 @@ export interface components {
             /** @description True when tensor values changed. `None` when the weights could not be compared. */
             weights_changed: boolean | null;
         };
+        /**
+         * @description What of the runs that were missed while nothing served.
+         * @enum {string}
+         */
+        CatchUp: "once" | "skip";
         /** @description Something that happened to a model. */
         Change: {
             /** Format: date-time */
@@ -332,6 +598,12 @@ export interface components {
             next: string | null;
         };
         Crawl: {
+            /**
+             * Format: date-time
+             * @description When it last got on. Not finished and still for minutes: it was cut off, and its next run goes on from there.
+             */
+            active_at: string;
+            author: string | null;
             endpoint: string;
             /** @description Why it ended before the listing did, in one sentence. */
             error: string | null;
@@ -344,8 +616,21 @@ export interface components {
             hub: string;
             /** Format: int64 */
             id: number;
+            /** @description How much of the weights is read: `metadata` or `full`. */
+            level: string;
+            /**
+             * Format: int64
+             * @description Most packages to take from the listing.
+             */
+            limit: number | null;
+            /**
+             * Format: int64
+             * @description Packages on the pages of the listing that are done.
+             */
+            listed: number;
             /** Format: int64 */
             packages: number;
+            search: string | null;
             /** Format: date-time */
             started_at: string;
         };
@@ -452,6 +737,28 @@ export interface components {
             technique: string;
             verdict: components["schemas"]["Verdict"] | null;
         };
+        FacetValue: {
+            /** Format: int64 */
+            count: number;
+            value: string;
+        };
+        /** @description The most frequent values of each field, most frequent first. */
+        Facets: {
+            architecture: components["schemas"]["FacetValue"][];
+            /** @description False where more match than were counted. */
+            complete: boolean;
+            /**
+             * Format: int64
+             * @description Models that were counted: all that match, or the newest 50,000 of them.
+             */
+            counted: number;
+            hub: components["schemas"]["FacetValue"][];
+            library: components["schemas"]["FacetValue"][];
+            licence: components["schemas"]["FacetValue"][];
+            relation: components["schemas"]["FacetValue"][];
+            task: components["schemas"]["FacetValue"][];
+            verdict: components["schemas"]["FacetValue"][];
+        };
         /** @description One named number that a person can check. */
         Feature: {
             /** @description What it means, in a few words. */
@@ -486,6 +793,23 @@ export interface components {
             status: string;
             version: string;
         };
+        /** @description A hub, and how gently it is read. */
+        HubAddress: {
+            concurrent_requests: number;
+            endpoint: string;
+            /** @example hf */
+            hub: string;
+            /** @description True for a folder of this machine, which is read without limits. */
+            local: boolean;
+            /**
+             * Format: int32
+             * @description `null` for no limit but the hub's own.
+             */
+            requests_per_second: number | null;
+        };
+        HubList: {
+            items: components["schemas"]["HubAddress"][];
+        };
         /** @description What a caller knows of some weights: the fields of `heirloom fingerprint --json` by the same names. */
         IdentifyRequest: {
             /** @description Digest of the multiset of shapes. */
@@ -497,11 +821,55 @@ export interface components {
             /** @description SHA-256 of dtype, shape and bytes, in hexadecimal. */
             digest?: string | null;
         };
+        /** @description A job that is not done. */
+        Job: {
+            /** Format: int32 */
+            attempts: number;
+            /** Format: int64 */
+            id: number;
+            /** @description What makes it one of its kind: the plan of a crawl, the id of a comparison. */
+            key: string | null;
+            /** @description `crawl`, `diff` */
+            kind: string;
+            /**
+             * Format: int32
+             * @description After so many it is given up.
+             */
+            max_attempts: number;
+            /** @description Why the last attempt failed. */
+            reason: string | null;
+            /**
+             * Format: date-time
+             * @description When it began to wait, or will be tried again.
+             */
+            run_at: string;
+            /** @description `waiting`, `running`, `failed` */
+            state: string;
+        };
+        JobList: {
+            items: components["schemas"]["Job"][];
+        };
+        /** @enum {string} */
+        KeyScope: "read" | "write" | "admin";
         /**
          * @description The study's kinds of segment.
          * @enum {string}
          */
         Kind: "identifier" | "base_model" | "size" | "training_mechanism" | "variant_type" | "description" | "version" | "task" | "dataset" | "language" | "creation_date" | "nationality" | "ambiguous";
+        LicenceChain: {
+            /** @description From the model up to all its ancestors, nearest first. */
+            items: components["schemas"]["LicenceStep"][];
+        };
+        /** @description A model and one of its parents, with the licence of each. */
+        LicenceStep: {
+            child: string;
+            child_licence: string | null;
+            /** @description What the child's licence lets go of that the parent's asks for; `null` where nothing does, or the two cannot be ordered. */
+            conflict: string | null;
+            parent: string;
+            parent_licence: string | null;
+            relation: components["schemas"]["Relation"];
+        };
         /** @description The family around one model. */
         Lineage: {
             edges: components["schemas"]["Edge"][];
@@ -520,6 +888,13 @@ export interface components {
             technique: string | null;
             verdict: components["schemas"]["Verdict"] | null;
             version: string | null;
+        };
+        /** @description A key with its secret. */
+        MadeKey: {
+            /** @description Shown this once; what is kept is its digest. */
+            key: string;
+            name: string;
+            scope: components["schemas"]["KeyScope"];
         };
         /** @description One model: what it is, what it was made from, what was made from it. */
         ModelDetail: components["schemas"]["ModelSummary"] & {
@@ -608,6 +983,26 @@ export interface components {
             name: string;
             segments: components["schemas"]["Segment"][];
         };
+        NewKey: {
+            name: string;
+            scope: components["schemas"]["KeyScope"];
+        };
+        NewSchedule: {
+            catch_up: components["schemas"]["CatchUp"];
+            /**
+             * @description Minute, hour, day, month, weekday.
+             * @example 0 3 * * *
+             */
+            cron: string;
+            /** @description A paused schedule begins no run; resumed, it goes on with the next, not with those it missed. */
+            paused: boolean;
+            plan: components["schemas"]["Plan"];
+            /**
+             * @description IANA name of the clock that the pattern is read on.
+             * @example Europe/Berlin
+             */
+            time_zone: string;
+        };
         Overview: {
             /** @description Models whose weights contradict the base they declare. */
             contradicted: components["schemas"]["ModelSummary"][];
@@ -621,6 +1016,8 @@ export interface components {
             failures: number;
             /** Format: int64 */
             fingerprints: number;
+            /** @description Models whose licence lets go of what a parent's asks for, among the newest edges. */
+            licence_conflicts: components["schemas"]["LicenceStep"][];
             /** Format: int64 */
             packages: number;
             /** @description Most recently changed. */
@@ -634,6 +1031,8 @@ export interface components {
             silent_changes: number;
             /** Format: int64 */
             tensors: number;
+            /** @description What happened in the last 24 hours. */
+            today: components["schemas"]["Today"];
             verdicts: components["schemas"]["VerdictCount"][];
         };
         /** @description What a pair looks like: relation, technique and the numbers behind them. */
@@ -645,6 +1044,27 @@ export interface components {
             params: Record<string, unknown>;
             relation: components["schemas"]["Relation"];
             technique: string;
+        };
+        /** @description What to crawl. */
+        Plan: {
+            /** @description Only packages of this owner. */
+            author: string | null;
+            /** @description One of `/hubs`; the hub's usual address by default. */
+            endpoint: string | null;
+            /** @example hf */
+            hub: string;
+            /**
+             * Format: int64
+             * @description At most this many packages.
+             */
+            limit: number | null;
+            /** @description Only packages whose name contains this. */
+            search: string | null;
+        };
+        /** @description When a schedule would run. */
+        Preview: {
+            /** @description Soonest first. */
+            runs: components["schemas"]["Run"][];
         };
         /** @description RFC 9457 problem details. */
         Problem: {
@@ -704,6 +1124,30 @@ export interface components {
         };
         RevisionList: {
             items: components["schemas"]["Revision"][];
+        };
+        Run: {
+            /** Format: date-time */
+            at: string;
+        };
+        Schedule: {
+            catch_up: string;
+            /**
+             * @description Minute, hour, day, month, weekday.
+             * @example 0 3 * * *
+             */
+            cron: string;
+            /** Format: date-time */
+            last_run: string | null;
+            name: string;
+            /** Format: date-time */
+            next_run: string;
+            paused: boolean;
+            plan: components["schemas"]["Plan"];
+            /** @description IANA name of the clock that the pattern is read on. */
+            time_zone: string;
+        };
+        ScheduleList: {
+            items: components["schemas"]["Schedule"][];
         };
         /** @description A piece of a name. */
         Segment: {
@@ -854,6 +1298,22 @@ export interface components {
             /** Format: int64 */
             zeros: number;
         };
+        /** @description What hubs published in the last 24 hours, as far as it was crawled. */
+        Today: {
+            /** Format: int64 */
+            major: number;
+            /** Format: int64 */
+            new_models: number;
+            /** Format: int64 */
+            revisions: number;
+            /** Format: int64 */
+            silent: number;
+            /**
+             * Format: int64
+             * @description Revisions whose weights could not be read.
+             */
+            unreadable: number;
+        };
         /**
          * @description What the weights say of a declared base model.
          * @enum {string}
@@ -873,6 +1333,38 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
+    list_atlas: {
+        parameters: {
+            query?: {
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AtlasPage"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_changes: {
         parameters: {
             query?: {
@@ -962,6 +1454,80 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["CrawlList"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_crawl: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["Plan"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    crawl_again: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Problem details (RFC 9457) */
@@ -1132,6 +1698,34 @@ export interface operations {
             };
         };
     };
+    list_hubs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HubList"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     identify: {
         parameters: {
             query?: {
@@ -1153,6 +1747,210 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SimilarModels"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_jobs: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["JobList"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cancel_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retry_job: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ApiKeyList"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    add_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewKey"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["MadeKey"];
+                };
+            };
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Problem details (RFC 9457) */
@@ -1206,6 +2004,59 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelPage"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    count_facets: {
+        parameters: {
+            query?: {
+                /** @description Part of `owner/name`, in any case. */
+                search?: string;
+                hub?: string;
+                owner?: string;
+                /** @description How it derives from its parents. */
+                relation?: components["schemas"]["Relation"];
+                /** @description What the weights say of its declared base. */
+                verdict?: components["schemas"]["Verdict"];
+                task?: string;
+                library?: string;
+                /** @description As the model's page shows it: an SPDX expression, or the hub's own word. */
+                licence?: string;
+                architecture?: string;
+                /** @description `owner/name` of a base, declared by the card or found in the weights. */
+                base?: string;
+                min_parameters?: number;
+                max_parameters?: number;
+                /** @description Changed at or after this time. */
+                modified_since?: string;
+                /** @description Only models whose weights changed without a word. */
+                silent?: boolean;
+                limit?: number;
+                /** @description `next` of the page before. */
+                cursor?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Facets"];
                 };
             };
             /** @description Problem details (RFC 9457) */
@@ -1283,6 +2134,47 @@ export interface operations {
                 content: {
                     "application/vnd.cyclonedx+json": Record<string, unknown>;
                     "application/ld+json": Record<string, unknown>;
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_licences: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Short hub id, such as `hf`. */
+                hub: string;
+                owner: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["LicenceChain"];
                 };
             };
             404: {
@@ -1531,6 +2423,154 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Overview"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_schedules: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ScheduleList"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    preview_schedule: {
+        parameters: {
+            query: {
+                /** @description Minute, hour, day, month, weekday. */
+                cron: string;
+                /** @description IANA name of the clock that the pattern is read on. */
+                time_zone: string;
+                limit?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Preview"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    save_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSchedule"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Schedule"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_schedule: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             /** @description Problem details (RFC 9457) */

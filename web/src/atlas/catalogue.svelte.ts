@@ -1,11 +1,11 @@
-// All models of the catalogue, page by page, with how far the reading is.
+// Every model of the catalogue as a point of the map, read in large pages, with how far the reading is.
 
-import { ask, models } from "../api/client";
+import { ask, atlas } from "../api/client";
 import { connection } from "../api/connection.svelte";
 import { Problem } from "../api/problem";
-import type { ModelPage, ModelSummary } from "../api/types";
+import type { AtlasModel, AtlasPage } from "../api/types";
 
-const PAGE = 200;
+const PAGE = 10_000;
 /** What a browser draws smoothly; beyond it the atlas says that it stops. */
 const MOST_MODELS = 100_000;
 
@@ -13,7 +13,7 @@ export class Catalogue {
   read = $state(0);
   total = $state<number>();
   /** Set once everything is here. */
-  models = $state.raw<ModelSummary[]>();
+  models = $state.raw<AtlasModel[]>();
   truncated = $state(false);
   problem = $state.raw<Problem>();
 
@@ -28,12 +28,12 @@ export class Catalogue {
 
   async load(signal?: AbortSignal): Promise<void> {
     this.problem = undefined;
-    const found: ModelSummary[] = [];
+    const found: AtlasModel[] = [];
     let cursor: string | null = null;
     try {
       do {
-        const page: ModelPage = await ask(
-          models({ limit: PAGE, ...(cursor === null ? {} : { cursor }) }),
+        const page: AtlasPage = await ask(
+          atlas({ limit: PAGE, ...(cursor === null ? {} : { cursor }) }),
           signal,
         );
         found.push(...page.items);

@@ -1,4 +1,4 @@
-// The columns of the table of models, and the choice of them in an address.
+// The columns of the table of models, and the choice of them: in an address, or else as this browser last had it.
 
 export const columnNames = {
   derivation: "Derivation",
@@ -10,7 +10,9 @@ export const columnNames = {
   likes: "Likes",
   task: "Task",
   library: "Library",
+  architecture: "Architecture",
   revisions: "Revisions",
+  silent: "Silent changes",
   created: "Created",
   changed: "Changed",
 } as const;
@@ -24,14 +26,14 @@ export const defaultColumns: readonly Column[] = [
   "verdict",
   "version",
   "parameters",
-  "licence",
-  "downloads",
   "changed",
 ];
 
+const STORED_AS = "columns";
+
 /** `null` is an address that says nothing of columns; unknown names are left out. */
-export function parseColumns(text: string | null): readonly Column[] {
-  if (text === null) return defaultColumns;
+export function parseColumns(text: string | null): readonly Column[] | null {
+  if (text === null) return null;
   const wanted = text.split(",");
   return columns.filter((column) => wanted.includes(column));
 }
@@ -40,4 +42,14 @@ export function parseColumns(text: string | null): readonly Column[] {
 export function formatColumns(chosen: readonly Column[]): string {
   const ordered = columns.filter((column) => chosen.includes(column));
   return ordered.join() === defaultColumns.join() ? "" : ordered.join() || "name";
+}
+
+export function rememberedColumns(): readonly Column[] {
+  return parseColumns(localStorage.getItem(STORED_AS)) ?? defaultColumns;
+}
+
+export function rememberColumns(chosen: readonly Column[]): void {
+  const text = formatColumns(chosen);
+  if (text === "") localStorage.removeItem(STORED_AS);
+  else localStorage.setItem(STORED_AS, text);
 }

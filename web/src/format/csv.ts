@@ -1,32 +1,33 @@
 // Models as comma-separated values (RFC 4180), for a spreadsheet.
 
 import type { ModelSummary } from "../api/types";
+import type { Column } from "./columns";
 
-const FIELDS = [
-  "reference",
-  "head",
-  "version",
-  "relation",
-  "technique",
-  "parents",
-  "verdict",
-  "parameters",
-  "architecture",
-  "task",
-  "library",
-  "licence",
-  "downloads",
-  "likes",
-  "revisions",
-  "silent_changes",
-  "created_at",
-  "modified_at",
-  "failure",
-] as const satisfies readonly (keyof ModelSummary)[];
+type Field = keyof ModelSummary;
 
-export function modelsCsv(models: readonly ModelSummary[]): string {
-  const rows = models.map((model) => FIELDS.map((field) => cell(model[field])).join(","));
-  return [FIELDS.join(","), ...rows, ""].join("\r\n");
+/** What each column of the table says, as fields of its own. */
+const FIELDS: Record<Column, readonly Field[]> = {
+  derivation: ["relation", "technique", "parents"],
+  verdict: ["verdict"],
+  version: ["version"],
+  parameters: ["parameters"],
+  licence: ["licence"],
+  downloads: ["downloads"],
+  likes: ["likes"],
+  task: ["task"],
+  library: ["library"],
+  architecture: ["architecture"],
+  revisions: ["revisions"],
+  silent: ["silent_changes"],
+  created: ["created_at"],
+  changed: ["modified_at"],
+};
+
+/** Each model by its reference and newest revision, then the columns chosen. */
+export function modelsCsv(models: readonly ModelSummary[], columns: readonly Column[]): string {
+  const fields: Field[] = ["reference", "head", ...columns.flatMap((column) => FIELDS[column]), "failure"];
+  const rows = models.map((model) => fields.map((field) => cell(model[field])).join(","));
+  return [fields.join(","), ...rows, ""].join("\r\n");
 }
 
 function cell(value: string | number | boolean | readonly string[] | null): string {

@@ -113,19 +113,3 @@ test("a diff, chosen and run on the page", async ({ page, heirloom }) => {
   expect(await text(page, "outcome")).toContain(relationNames[stored.outcome?.relation ?? "unrelated"]);
   await expectAccessible(page);
 });
-
-test("from the overview to the evidence, by keyboard alone", async ({ page, heirloom }) => {
-  const child = heirloom.truth().edges[0]?.child ?? "";
-  await page.goto("/");
-  await expect(page.getByRole("heading", { name: "Recently changed" })).toBeVisible();
-  await page.keyboard.press("/");
-  await page.keyboard.type(child);
-  await expect(page).toHaveURL(/search=/);
-  const row = page.getByRole("main").getByRole("link", { name: child, exact: true });
-  await expect(row).toBeVisible();
-  await page.keyboard.press("ArrowDown");
-  while (!(await row.evaluate((element) => element === document.activeElement)))
-    await page.keyboard.press("j");
-  await page.keyboard.press("Enter");
-  await expect(page.getByTestId("evidence")).toBeVisible();
-});

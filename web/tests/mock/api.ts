@@ -1,7 +1,8 @@
 // The REST contract over the fixtures of `family.ts`.
 
-import type { Diff, ModelSummary } from "../../src/api/types";
-import { crawls, lineageOf, models, overview, reportOf, revisionsOf, tensorsOf } from "./family.ts";
+import type { AtlasModel, Diff, Facets, KeyScope, ModelSummary, NewSchedule } from "../../src/api/types";
+import { licencesOf, lineageOf, models, overview, reportOf, revisionsOf, tensorsOf } from "./family.ts";
+import * as service from "./service.ts";
 
 interface Answer {
   status: number;
@@ -9,6 +10,7 @@ interface Answer {
 }
 
 const ok = (value: unknown): Answer => ({ status: 200, value });
+const done: Answer = { status: 204, value: undefined };
 const problem = (status: number, title: string, detail: string): Answer => ({
   status,
   value: { type: "about:blank", title, status, detail },
@@ -18,25 +20,103 @@ export function answer(method: string, url: URL, body: unknown): Answer {
   const parts = url.pathname.split("/").filter(Boolean).map(decodeURIComponent);
   const [noun, hub, owner, name, sub] = parts;
   if (noun === "health") return ok({ status: "ok", version: "0.1.0", database: "ok" });
-  if (noun === "overview") return ok(overview());
-  if (noun === "crawls") return ok({ items: crawls });
+  if (noun === "overview") return ok(overview(service.crawls));
+  if (noun === "atlas") return ok(atlas(url.searchParams));
   if (noun === "models" && parts.length === 1) return ok(search(url.searchParams));
+  if (noun === "models" && parts.length === 2) return ok(facets(url.searchParams));
   if (noun === "models") return model(`${hub}:${owner}/${name}`, sub, url.searchParams);
   if (noun === "tensors") return ok({ digest: hub, items: holders(hub ?? "") });
   if (noun === "diffs" && method === "POST") return startDiff(body as { a: string; b: string });
   if (noun === "diffs" && hub) return advanceDiff(hub);
   if (noun === "diffs") return storedDiff(url.searchParams);
-  return problem(404, "Not found", `there is no ${url.pathname}`);
+  return (
+    steer(method, parts, url.searchParams, body) ?? problem(404, "Not found", `there is no ${url.pathname}`)
+  );
+}
+
+/** What steers the service, rather than reading the catalogue. */
+function steer(method: string, parts: string[], query: URLSearchParams, body: unknown): Answer | null {
+  const [noun, name = "", verb] = parts;
+  const gone = problem(404, "Not found", `there is no ${name}`);
+  if (noun === "crawls")
+    return method === "GET" ? ok({ items: service.crawls }) : { status: 202, value: undefined };
+  if (noun === "hubs") return ok({ items: service.hubs });
+  if (noun === "jobs" && verb === "retry") return service.retryJob(Number(name)) ? done : gone;
+  if (noun === "jobs") return ok({ items: service.jobs });
+  if (noun === "schedules" && name === "preview") return preview(query);
+  if (noun === "schedules" && method === "PUT") return ok(service.saveSchedule(name, body as NewSchedule));
+  if (noun === "schedules" && method === "DELETE") return service.removeSchedule(name) ? done : gone;
+  if (noun === "schedules") return ok({ items: service.schedules });
+  if (noun === "keys" && method === "POST") {
+    const wanted = body as { name: string; scope: KeyScope };
+    return { status: 201, value: { ...wanted, key: service.addKey(wanted.name, wanted.scope) } };
+  }
+  if (noun === "keys" && method === "DELETE") {
+    const key = service.keys.find((key) => key.name === name);
+    return key ? (Object.assign(key, { revoked_at: new Date().toISOString() }), done) : gone;
+  }
+  if (noun === "keys") return ok({ items: service.keys });
+  return null;
+}
+
+function preview(query: URLSearchParams): Answer {
+  const cron = query.get("cron") ?? "";
+  if (cron.trim().split(/\s+/).length !== 5)
+    return problem(400, "Bad Request", `\`${cron}\` is not a cron pattern of five fields`);
+  const day = Date.parse("2026-11-26T02:00:00Z");
+  return ok({
+    runs: Array.from({ length: 4 }, (_, at) => ({ at: new Date(day + at * 86_400_000).toISOString() })),
+  });
+}
+
+const FILTERS = [
+  "hub",
+  "owner",
+  "relation",
+  "verdict",
+  "task",
+  "library",
+  "licence",
+  "architecture",
+] as const;
+
+function matching(query: URLSearchParams): ModelSummary[] {
+  return models.filter(
+    (model) =>
+      `${model.owner}/${model.name}`.includes((query.get("search") ?? "").toLowerCase()) &&
+      (query.get("silent") !== "true" || model.silent_changes > 0) &&
+      FILTERS.every((key) => query.get(key) === null || model[key] === query.get(key)),
+  );
+}
+
+function facets(query: URLSearchParams): Facets {
+  const found = matching(query);
+  const tally = (key: (typeof FILTERS)[number]) => {
+    const counts = new Map<string, number>();
+    for (const { [key]: value } of found) if (value) counts.set(value, (counts.get(value) ?? 0) + 1);
+    return [...counts].map(([value, count]) => ({ value, count })).sort((a, b) => b.count - a.count);
+  };
+  const fields = FILTERS.filter((key) => key !== "owner").map((key) => [key, tally(key)]);
+  return { counted: found.length, complete: true, ...Object.fromEntries(fields) } as Facets;
+}
+
+function atlas(query: URLSearchParams) {
+  const idOf = new Map(models.map(({ reference }, index) => [reference, index + 1]));
+  const all = models.map(({ reference, created_at, relation, verdict, parents }, index): AtlasModel => ({
+    id: index + 1,
+    reference,
+    created_at,
+    relation,
+    verdict,
+    parents: parents.flatMap((parent) => idOf.get(parent) ?? []),
+  }));
+  const start = Number(query.get("cursor") ?? 0);
+  const end = start + Number(query.get("limit") ?? 5000);
+  return { items: all.slice(start, end), next: end < all.length ? String(end) : null, total: all.length };
 }
 
 function search(query: URLSearchParams) {
-  const matches = (model: ModelSummary) =>
-    `${model.owner}/${model.name}`.includes((query.get("search") ?? "").toLowerCase()) &&
-    ["hub", "owner", "relation", "verdict"].every((key) => {
-      const wanted = query.get(key);
-      return wanted === null || model[key as "hub" | "owner" | "relation" | "verdict"] === wanted;
-    });
-  const found = models.filter(matches);
+  const found = matching(query);
   const start = Number(query.get("cursor") ?? 0);
   const end = start + Number(query.get("limit") ?? 50);
   return {
@@ -58,6 +138,7 @@ function model(reference: string, sub: string | undefined, query: URLSearchParam
   if (sub === undefined) return ok(found);
   if (sub === "revisions") return ok({ items: revisionsOf(found) });
   if (sub === "lineage") return ok(lineageOf(found));
+  if (sub === "licences") return ok({ items: licencesOf(found) });
   const rows = tensorsOf(found);
   const start = Number(query.get("cursor") ?? 0);
   const end = start + Number(query.get("limit") ?? 200);

@@ -2,10 +2,10 @@
 
 import type {
   Bump,
-  Crawl,
   Edge,
   Feature,
   Lineage,
+  LicenceStep,
   ModelDetail,
   Overview,
   Relation,
@@ -168,7 +168,7 @@ const tensorNames = [
 
 const DAY = 86_400_000;
 const NEWEST = Date.parse("2026-11-24T09:12:00Z");
-const daysBefore = (days: number) => new Date(NEWEST - days * DAY).toISOString();
+export const daysBefore = (days: number) => new Date(NEWEST - days * DAY).toISOString();
 const ref = (name: string) => `hf:${name}`;
 
 /** A stable hex string for a text: fixtures must not change from run to run. */
@@ -249,7 +249,7 @@ export const models: ModelDetail[] = sketches.map((sketch, index) => {
     architecture: parameters === null ? null : "LlamaForCausalLM",
     task: "text-generation",
     library: "transformers",
-    licence: index % 4 === 3 ? null : "apache-2.0",
+    licence: index % 4 === 3 ? null : sketch.name.startsWith("meadow/") ? "CC-BY-NC-4.0" : "apache-2.0",
     downloads: Math.round(9_400_000 / (index + 1) ** 2),
     likes: 420 - index * 5,
     gated: index === 0,
@@ -498,45 +498,25 @@ export function reportOf(
   };
 }
 
-export const crawls: Crawl[] = [
-  {
-    id: 3,
-    hub: "hf",
-    endpoint: "http://127.0.0.1:41234",
-    started_at: daysBefore(0.01),
-    finished_at: null,
-    error: null,
-    packages: 41,
-    failures: [],
-  },
-  {
-    id: 2,
-    hub: "hf",
-    endpoint: "http://127.0.0.1:41234",
-    started_at: daysBefore(1),
-    finished_at: daysBefore(0.995),
-    error: null,
-    packages: models.length,
-    failures: [
-      {
-        package: "northfield/birch-1b-truncated",
-        reason: "model-00002-of-00002.safetensors ends at byte 1,048,576 of 2,097,152; download it again",
-      },
-    ],
-  },
-  {
-    id: 1,
-    hub: "hf",
-    endpoint: "http://127.0.0.1:41234",
-    started_at: daysBefore(8),
-    finished_at: daysBefore(7.999),
-    error: null,
-    packages: 60,
-    failures: [],
-  },
-];
+/** From a model up to all its ancestors. */
+export function licencesOf(model: ModelDetail): LicenceStep[] {
+  return (model.edge?.parents ?? []).flatMap((reference) => {
+    const parent = models.find((other) => other.reference === reference);
+    if (!parent || !model.edge) return [];
+    const looser = parent.licence === "CC-BY-NC-4.0" && model.licence === "apache-2.0";
+    const step = {
+      child: model.reference,
+      child_licence: model.licence,
+      parent: reference,
+      parent_licence: parent.licence,
+      relation: model.edge.relation,
+      conflict: looser ? "CC-BY-NC-4.0 asks that there is no commercial use; apache-2.0 does not" : null,
+    };
+    return [step, ...licencesOf(parent)];
+  });
+}
 
-export function overview(): Overview {
+export function overview(crawls: Overview["crawls"]): Overview {
   const tally = (key: "relation" | "verdict") => {
     const names = models.flatMap((model) => model[key] ?? []);
     return [...new Set(names)].map((name) => ({
@@ -553,6 +533,7 @@ export function overview(): Overview {
     edges: models.filter(({ edge }) => edge).length,
     silent_changes: silent.reduce((sum, { silent_changes }) => sum + silent_changes, 0),
     failures: 1,
+    today: { new_models: 2, revisions: 9, major: 1, silent: 1, unreadable: 0 },
     relations: tally("relation") as Overview["relations"],
     verdicts: tally("verdict") as Overview["verdicts"],
     recent: models.slice(0, 10),
@@ -564,6 +545,13 @@ export function overview(): Overview {
       detail: "96 of 147 tensors changed under the commit “Upload folder using huggingface_hub”",
     })),
     contradicted: models.filter(({ verdict }) => verdict === "contradicted"),
+    licence_conflicts: models
+      .flatMap(licencesOf)
+      .filter(
+        ({ conflict }, at, all) =>
+          conflict && all.findIndex((other) => other.child === all[at]?.child) === at,
+      )
+      .slice(0, 6),
     crawls,
   };
 }

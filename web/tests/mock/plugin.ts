@@ -34,6 +34,6 @@ function handle(request: IncomingMessage, response: ServerResponse): void {
     const { status, value } = answer(request.method ?? "GET", url, body);
     response.statusCode = status;
     response.setHeader("content-type", status >= 400 ? "application/problem+json" : "application/json");
-    response.end(JSON.stringify(value));
+    response.end(value === undefined ? undefined : JSON.stringify(value));
   });
 }

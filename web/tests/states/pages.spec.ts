@@ -2,12 +2,17 @@
 
 import { expect, test } from "@playwright/test";
 import { expectAccessible } from "../axe";
+import { expectStill, watchShifts } from "../shifts";
 
 const MODEL = "/models/hf/riverlab/oak-1b-legal";
 const pages: Record<string, { path: string; ready: string }> = {
   overview: { path: "/", ready: "Recently changed" },
   models: { path: "/models", ready: "oak-1b-legal-gptq" },
   "models found": { path: "/models?search=oak&relation=quantized", ready: "2 models" },
+  "models, all columns": {
+    path: "/models?columns=derivation,verdict,version,parameters,licence,downloads,likes,task,changed",
+    ready: "75 models",
+  },
   model: { path: MODEL, ready: "relative_delta_norm" },
   versions: { path: `${MODEL}/versions`, ready: "Initial commit" },
   family: { path: `${MODEL}/family`, ready: "73 models" },
@@ -24,7 +29,13 @@ const pages: Record<string, { path: string; ready: string }> = {
   },
   atlas: { path: "/atlas", ready: "75 models" },
   "atlas with a choice": { path: "/atlas?model=hf:riverlab/oak-1b-legal", ready: "relative_delta_norm" },
+  "family tree": { path: "/atlas?family=hf:riverlab/oak-1b-legal", ready: "55 more children" },
+  "family tree with a choice": {
+    path: "/atlas?family=hf:riverlab/oak-1b-legal&model=hf:tidepool/oak-soup",
+    ready: "relative_delta_norm",
+  },
   crawls: { path: "/crawls", ready: "no failures" },
+  settings: { path: "/settings", ready: "old-laptop" },
   missing: { path: "/nowhere", ready: "There is no page at this address" },
 };
 const looks = [
@@ -40,18 +51,20 @@ for (const { name: look, ...use } of looks) {
       test(name, async ({ page }) => {
         const complaints: string[] = [];
         page.on("console", (message) => {
-          // Said by the software that stands in for a graphics card.
-          if (message.text().includes("GL Driver Message")) return;
+          // Said by the software that stands in for a graphics card, and on a machine too busy to draw text at once.
+          if (/GL Driver Message|was preloaded using link preload/.test(message.text())) return;
           if (message.type() === "error" || message.type() === "warning") complaints.push(message.text());
         });
         page.on("pageerror", (error) => complaints.push(error.message));
 
+        await watchShifts(page);
         await page.goto(path);
         await expect(page.getByText(ready).first()).toBeVisible({ timeout: 20_000 });
         await expect(page).toHaveTitle(/Heirloom$/);
 
         const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
         expect(overflow, "pixels wider than the window").toBeLessThanOrEqual(0);
+        await expectStill(page);
         await expectAccessible(page);
         expect(complaints).toEqual([]);
       });

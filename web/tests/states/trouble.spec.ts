@@ -5,7 +5,18 @@ import { expectAccessible } from "../axe";
 
 const API = /\/api\/v1\//;
 const MODEL = "/models/hf/riverlab/oak-1b-legal";
-const pages = ["/", "/models", MODEL, `${MODEL}/versions`, `${MODEL}/family`, `${MODEL}/tensors`, "/crawls"];
+const pages = [
+  "/",
+  "/models",
+  MODEL,
+  `${MODEL}/versions`,
+  `${MODEL}/family`,
+  `${MODEL}/tensors`,
+  "/atlas",
+  "/atlas?family=hf:riverlab/oak-1b-legal",
+  "/crawls",
+  "/settings",
+];
 
 const problem = {
   type: "about:blank",
@@ -24,13 +35,14 @@ for (const path of pages) {
   test(`${path} shows the server's own words for a failure, and tries again`, async ({ page }) => {
     await failing(page);
     await page.goto(path);
-    const alert = page.getByRole("alert");
+    const alert = page.getByRole("alert").first();
     await expect(alert).toContainText(problem.title);
     await expect(alert).toContainText(problem.detail);
     await expectAccessible(page);
 
     await page.unroute(API);
-    await alert.getByRole("button", { name: "Try again" }).click();
+    // A page that asks several questions has as many to ask again.
+    for (const retry of await page.getByRole("button", { name: "Try again" }).all()) await retry.click();
     await expect(page.getByRole("alert")).toHaveCount(0);
     await expect(page.locator("main .panel, main dl").first()).toBeVisible();
   });
@@ -81,6 +93,8 @@ test("an empty catalogue says how to begin", async ({ page }) => {
     edges: 0,
     silent_changes: 0,
     failures: 0,
+    today: { new_models: 0, revisions: 0, major: 0, silent: 0, unreadable: 0 },
+    licence_conflicts: [],
     relations: [],
     verdicts: [],
     recent: [],
@@ -105,4 +119,38 @@ test("a search without a match can be cleared", async ({ page }) => {
   await expect(page).toHaveURL("/models");
   await expect(page.getByRole("searchbox")).toHaveValue("");
   await expect(page.getByText("75 models")).toBeVisible();
+});
+
+test("an empty atlas and a server without keys say what to do", async ({ page }) => {
+  await page.route(/v1\/atlas/, (route) => route.fulfill({ json: { items: [], next: null, total: 0 } }));
+  await page.route(/v1\/(keys|schedules|jobs)$/, (route) => route.fulfill({ json: { items: [] } }));
+  await page.goto("/atlas");
+  await expect(page.getByText("heirloom crawl hf --author NAME")).toBeVisible();
+  await page.goto("/settings");
+  await expect(page.getByText("anyone who reaches this server may write")).toBeVisible();
+  await expect(page.getByLabel("Scope")).toHaveValue("admin");
+  await expectAccessible(page);
+  await page.goto("/crawls");
+  await expect(page.getByText("Nothing is crawled by itself yet")).toBeVisible();
+  await expect(page.getByText("Nothing waits, runs or was given up")).toBeVisible();
+});
+
+test("a server that wants a key says where to enter one", async ({ page }) => {
+  const refusal = { ...problem, title: "Unauthorized", status: 401, detail: "this server takes a key" };
+  await page.route(/v1\/keys/, (route) =>
+    route.request().headers().authorization === "Bearer hl_right"
+      ? route.continue()
+      : route.fulfill({
+          status: 401,
+          contentType: "application/problem+json",
+          body: JSON.stringify(refusal),
+        }),
+  );
+  await page.goto("/settings");
+  await expect(page.getByRole("alert")).toContainText(refusal.detail);
+  await page.getByLabel("Key", { exact: true }).fill("hl_right");
+  await page.getByRole("button", { name: "Use this key" }).click();
+  await expect(page.getByText("old-laptop")).toBeVisible();
+  await page.getByRole("button", { name: "Forget the key" }).click();
+  await expect(page.getByRole("alert")).toContainText(refusal.detail);
 });
