@@ -3,7 +3,7 @@
 #   make test    every test: Rust, dashboard, browser
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format rust-test web-test e2e sqlx eval clean
+.PHONY: help run test check lint format rust-test web-test e2e sqlx eval bench clean
 
 # A Node that scripts/setup fetched comes before an older one of the system.
 export PATH := $(CURDIR)/.heirloom/node/node_modules/node/bin:$(PATH)
@@ -13,14 +13,16 @@ DEMO := .heirloom/demo
 # Tests make their own databases on one throwaway cluster.
 POSTGRES := target/debug/heirloom --data-dir target/test-postgres postgres --throwaway --
 NEXTEST := $(shell command -v cargo-nextest)
+# What `heirloom --version` says of a release build: the package's version and the commit.
+VERSION = $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml) ($(shell git describe --always --dirty 2>/dev/null || echo no commit))
 
 help:
 	@sed -n '2,3s/^# *//p' Makefile
-	@echo 'Also: lint format rust-test web-test e2e eval sqlx'
+	@echo 'Also: lint format rust-test web-test e2e eval bench sqlx'
 
 run: web/dist/index.html
 	@scripts/setup postgres
-	cargo build --release --locked --workspace --bins
+	HEIRLOOM_VERSION='$(VERSION)' cargo build --release --locked --workspace --bins
 	target/release/heirloom-zoo demo $(DEMO)
 	exec target/release/heirloom serve --listen $(LISTEN) --demo $(DEMO)
 
@@ -60,6 +62,11 @@ sqlx:
 eval:
 	cargo run --release --locked -p heirloom-zoo -- zoo target/zoo
 	cargo run --release --locked -- eval target/zoo
+
+# Every benchmark, into one table. HEIRLOOM_BENCH_SCALE=full takes the large sizes.
+bench:
+	scripts/bench > docs/benchmarks.md.new
+	mv docs/benchmarks.md.new docs/benchmarks.md
 
 web/node_modules/.stamp: web/package-lock.json
 	@scripts/setup node

@@ -4,6 +4,7 @@
 //! Commands open references ([`crate::source`]), call the pure modules or the store, and print; they compute nothing.
 
 pub mod check;
+pub mod completions;
 pub mod crawl;
 pub mod diff;
 pub mod doctor;
@@ -14,6 +15,7 @@ pub mod identify;
 pub mod jobs;
 pub mod lineage;
 pub mod lock;
+pub mod man;
 pub mod migrate;
 pub mod name;
 pub mod openapi;
@@ -35,11 +37,17 @@ use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+/// The package's version, with the commit where the build was told it (`make run` and releases do).
+const VERSION: &str = match option_env!("HEIRLOOM_VERSION") {
+    Some(version) => version,
+    None => env!("CARGO_PKG_VERSION"),
+};
+
 /// git log and software-composition analysis for model weights.
 ///
 /// REF is a path (a weight file or a package folder), or hf:owner/name[@revision].
 #[derive(Debug, Parser)]
-#[command(name = "heirloom", version, max_term_width = 100, propagate_version = true)]
+#[command(name = "heirloom", version = VERSION, max_term_width = 100, propagate_version = true)]
 pub struct Cli {
     #[command(flatten)]
     pub global: Global,
@@ -123,6 +131,10 @@ pub enum Command {
     Openapi(openapi::Args),
     /// Run a command with DATABASE_URL set to the private Postgres.
     Postgres(postgres::Args),
+    /// Print what your shell needs to complete commands and flags.
+    Completions(completions::Args),
+    /// Write manual pages, one a command.
+    Man(man::Args),
 }
 
 /// Runs one command. Any error becomes one line on standard error and exit code 1 (usage errors exit 2, from clap).
@@ -161,6 +173,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::User(args) => user::run(args, global).await,
         Command::Openapi(args) => openapi::run(args, global).await,
         Command::Postgres(args) => postgres::run(args, global).await,
+        Command::Completions(args) => completions::run(args, global).await,
+        Command::Man(args) => man::run(args, global).await,
     }
 }
 
