@@ -7,11 +7,15 @@
 mod bytes;
 mod local;
 pub mod observation;
+mod stamp;
+
+pub use bytes::FileBytes;
+pub use stamp::Stamp;
 
 use crate::versioning::SnapshotFile;
 use crate::weights::{Checkpoint, WeightFile, select_weight_files};
 use anyhow::{Context, bail, ensure};
-use bytes::{FileBytes, HubBytes};
+use bytes::HubBytes;
 use heirloom_crawler::{FileEntry, Hub, Revision};
 use std::collections::BTreeMap;
 use std::fmt;
