@@ -19,10 +19,12 @@ pub mod man;
 pub mod migrate;
 pub mod name;
 pub mod openapi;
+pub mod pack;
 pub mod postgres;
 pub mod schedule;
 pub mod serve;
 pub mod study;
+pub mod unpack;
 pub mod user;
 pub mod verify;
 pub mod versions;
@@ -107,6 +109,10 @@ pub enum Command {
     Name(name::Args),
     /// Compare the weights of two models element by element.
     Diff(diff::Args),
+    /// Keep models as bit-exact differences from their base.
+    Pack(pack::Args),
+    /// Restore the models of a delta archive, byte for byte.
+    Unpack(unpack::Args),
     /// Which bump does NEW deserve over OLD? Exit code for CI.
     Check(check::Args),
     /// Pin models by digest in models.lock.
@@ -161,6 +167,8 @@ async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
         Command::Versions(args) => versions::run(args, global).await,
         Command::Name(args) => name::run(args, global).await,
         Command::Diff(args) => diff::run(args, global).await,
+        Command::Pack(args) => pack::run(args, global).await,
+        Command::Unpack(args) => unpack::run(args, global).await,
         Command::Check(args) => check::run(args, global).await,
         Command::Lock(args) => lock::run(args, global).await,
         Command::Verify(args) => verify::run(args, global).await,
