@@ -1,9 +1,10 @@
 //! The pass: every pair of tensors cut into chunks of a fixed size, chunks spread over the cores, results added up in order.
 
-use super::kernel::{Sums, compare, compare_wide, unchanged};
+use super::kernel::{Exponents, SAMPLED_SHARE, Stored, Sums, compare, compare_wide, histogram, unchanged};
 use super::pairing::{Pair, Pairing, pair_up};
 use super::rank::{Rank, delta_rank};
-use super::report::{DiffOptions, DiffReport, TensorDiff, ratio};
+use super::report::{DiffOptions, DiffReport, Histogram, TensorDiff, ratio};
+use super::rollup::roll_up;
 use crate::weights::{Checkpoint, WINDOW_ELEMENTS, WeightsError, WindowReader};
 use rayon::prelude::*;
 
@@ -18,22 +19,37 @@ pub fn diff(
     progress: &(dyn Fn(u64) + Sync),
 ) -> Result<DiffReport, WeightsError> {
     let pairing = pair_up(a, b);
-    let sums = sum_pairs(a, b, &pairing.pairs, progress)?;
+    let totals = sum_pairs(a, b, &pairing.pairs, progress)?;
+    let sums: Vec<Sums> = totals.iter().map(|total| total.sums).collect();
     let tensors = pairing
         .pairs
         .par_iter()
-        .zip(&sums)
-        .map(|(pair, sums)| {
-            let mut tensor = TensorDiff::new(pair, sums);
-            if let Some(max_rank) = options.max_rank {
-                match delta_rank(a, b, pair, sums, max_rank)? {
-                    Rank::Unknown => {}
-                    Rank::Exactly(rank) => tensor.rank = Some(rank),
-                    Rank::Above(bound) => tensor.rank_above = Some(bound),
+        .zip(&totals)
+        .map(
+            |(
+                pair,
+                Total {
+                    sums,
+                    exponents,
+                    seen,
+                },
+            )| {
+                let mut tensor = TensorDiff::new(pair, sums);
+                tensor.histogram = exponents
+                    .as_ref()
+                    .map(|exponents| Histogram::new(exponents, *seen));
+                if let Some(max_rank) = options.max_rank {
+                    let (rank, singular_values) = delta_rank(a, b, pair, sums, max_rank)?;
+                    tensor.singular_values = singular_values;
+                    match rank {
+                        Rank::Unknown => {}
+                        Rank::Exactly(rank) => tensor.rank = Some(rank),
+                        Rank::Above(bound) => tensor.rank_above = Some(bound),
+                    }
                 }
-            }
-            Ok(tensor)
-        })
+                Ok(tensor)
+            },
+        )
         .collect::<Result<Vec<_>, WeightsError>>()?;
     Ok(report(tensors, &sums, pairing))
 }
@@ -44,7 +60,10 @@ fn report(tensors: Vec<TensorDiff>, sums: &[Sums], pairing: Pairing<'_>) -> Diff
         total.add(sums);
     }
     let changed_tensors = tensors.iter().filter(|tensor| tensor.changed > 0).count() as u64;
+    let (layers, blocks) = roll_up(&tensors, sums);
     DiffReport {
+        layers,
+        blocks,
         identical_tensors: tensors.len() as u64 - changed_tensors,
         changed_tensors,
         tensors,
@@ -71,19 +90,19 @@ fn sum_pairs(
     b: &Checkpoint,
     pairs: &[Pair<'_>],
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<Vec<Sums>, WeightsError> {
+) -> Result<Vec<Total>, WeightsError> {
     let chunks = chunks_of(pairs);
-    let partial: Vec<Sums> = chunks
+    let partial: Vec<Total> = chunks
         .par_iter()
         .map_init(Readers::default, |readers, chunk| {
             readers.sum_chunk(a, b, &pairs[chunk.pair], chunk, progress)
         })
         .collect::<Result<_, _>>()?;
-    let mut sums = vec![Sums::default(); pairs.len()];
+    let mut totals = vec![Total::default(); pairs.len()];
     for (chunk, partial) in chunks.iter().zip(&partial) {
-        sums[chunk.pair].add(partial);
+        totals[chunk.pair].add(partial);
     }
-    Ok(sums)
+    Ok(totals)
 }
 
 fn chunks_of(pairs: &[Pair<'_>]) -> Vec<Chunk> {
@@ -98,6 +117,42 @@ fn chunks_of(pairs: &[Pair<'_>]) -> Vec<Chunk> {
         }
     }
     chunks
+}
+
+/// What is known of a pair, or of a part of it.
+#[derive(Debug, Clone, Default)]
+struct Total {
+    sums: Sums,
+    /// Differences by their exponent as `f32` has it; none where nothing differs. And how many pairs were looked at.
+    exponents: Option<Box<Exponents>>,
+    seen: u64,
+}
+
+impl Total {
+    fn add(&mut self, other: &Total) {
+        self.sums.add(&other.sums);
+        if let Some(others) = &other.exponents {
+            let counts = self.exponents.get_or_insert_default();
+            counts
+                .0
+                .iter_mut()
+                .zip(&others.0)
+                .for_each(|(count, other)| *count += other);
+        }
+        self.seen += other.seen;
+    }
+
+    /// Takes in a run of equal bytes.
+    fn equal(&mut self, a: Stored<'_>, seen: u64) {
+        self.sums.add(&unchanged(a));
+        self.seen += seen;
+    }
+
+    /// Takes in a run that both sides have as numbers of one type.
+    fn take(&mut self, a: Stored<'_>, b: Stored<'_>, all: bool) {
+        self.sums.add(&compare(a, b));
+        self.seen += histogram(a, b, all, self.exponents.get_or_insert_default());
+    }
 }
 
 /// One core's buffers for both sides.
@@ -115,39 +170,54 @@ impl Readers {
         pair: &Pair<'_>,
         chunk: &Chunk,
         progress: &(dyn Fn(u64) + Sync),
-    ) -> Result<Sums, WeightsError> {
-        let mut sums = Sums::default();
+    ) -> Result<Total, WeightsError> {
+        let mut total = Total::default();
         let end = chunk.first + chunk.count;
         let mut first = chunk.first;
         while first < end {
             let count = WINDOW_ELEMENTS.min(end - first);
-            let (window, bytes) = self.sum_window(a, b, pair, first, count)?;
-            sums.add(&window);
-            progress(bytes);
+            progress(self.sum_window(a, b, pair, (first, count), &mut total)?);
             first += count;
         }
-        Ok(sums)
+        Ok(total)
     }
 
-    /// The sums of one window, and the bytes it took.
+    /// Adds up one window; returns the bytes it took.
     fn sum_window(
         &mut self,
         a: &Checkpoint,
         b: &Checkpoint,
         pair: &Pair<'_>,
-        first: u64,
-        count: u64,
-    ) -> Result<(Sums, u64), WeightsError> {
+        (first, count): (u64, u64),
+        total: &mut Total,
+    ) -> Result<u64, WeightsError> {
+        let all = pair.a.elements() <= WINDOW_ELEMENTS;
         if !(pair.a.dtype.fits_f32() && pair.b.dtype.fits_f32()) {
-            return self.sum_wide_window(a, b, pair, first, count);
+            return self.sum_wide_window(a, b, pair, (first, count), total);
         }
-        let before = self.a.read(a, pair.a, first, count)?;
-        let after = self.b.read(b, pair.b, first, count)?;
-        let bytes = (before.bytes.len() + after.bytes.len()) as u64;
-        if pair.a.dtype == pair.b.dtype && before.bytes == after.bytes {
-            return Ok((unchanged(before.values), bytes));
+        if pair.a.dtype != pair.b.dtype {
+            let before = self.a.read(a, pair.a, first, count)?;
+            let after = self.b.read(b, pair.b, first, count)?;
+            total.take(Stored::Decoded(before.values), Stored::Decoded(after.values), all);
+            return Ok((before.bytes.len() + after.bytes.len()) as u64);
         }
-        Ok((compare(before.values, after.values), bytes))
+        let before = self.a.read_stored(a, pair.a, first, count)?;
+        let after = self.b.read_stored(b, pair.b, first, count)?;
+        let bytes = (before.len() + after.len()) as u64;
+        let same = before == after;
+        let as_stored = Stored::new(pair.a.dtype, before).zip(Stored::new(pair.b.dtype, after));
+        let (before, after) = match as_stored {
+            Some(both) => both,
+            None => (
+                Stored::Decoded(self.a.decode(pair.a.dtype, count)),
+                Stored::Decoded(self.b.decode(pair.b.dtype, count)),
+            ),
+        };
+        match same {
+            true => total.equal(before, if all { count } else { count / SAMPLED_SHARE }),
+            false => total.take(before, after, all),
+        }
+        Ok(bytes)
     }
 
     fn sum_wide_window(
@@ -155,9 +225,9 @@ impl Readers {
         a: &Checkpoint,
         b: &Checkpoint,
         pair: &Pair<'_>,
-        first: u64,
-        count: u64,
-    ) -> Result<(Sums, u64), WeightsError> {
+        (first, count): (u64, u64),
+        total: &mut Total,
+    ) -> Result<u64, WeightsError> {
         let (before, before_values) = self.a.read_wide(a, pair.a, first, count)?;
         let (after, after_values) = self.b.read_wide(b, pair.b, first, count)?;
         let mut sums = compare_wide(before_values, after_values);
@@ -168,6 +238,7 @@ impl Readers {
             let unequal = before.zip(after.chunks(size as usize)).filter(|(x, y)| x != y);
             sums.changed = unequal.count() as u64;
         }
-        Ok((sums, (before.len() + after.len()) as u64))
+        total.sums.add(&sums);
+        Ok((before.len() + after.len()) as u64)
     }
 }

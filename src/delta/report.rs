@@ -1,6 +1,6 @@
 //! What a comparison says: totals, and one row for each tensor that both sides have.
 
-use super::kernel::Sums;
+use super::kernel::{Exponents, Sums};
 use super::pairing::Pair;
 use crate::weights::Dtype;
 use serde::{Deserialize, Serialize};
@@ -14,6 +14,11 @@ pub struct DiffReport {
     pub removed: Vec<String>,
     pub added: Vec<String>,
     pub reshaped: Vec<String>,
+    /// By layer, and by the modules that hold the tensors' own (`layers.3.self_attn`), in the order of the names.
+    #[serde(default)]
+    pub layers: Vec<RollUp>,
+    #[serde(default)]
+    pub blocks: Vec<RollUp>,
     pub identical_tensors: u64,
     pub changed_tensors: u64,
     pub elements: u64,
@@ -48,10 +53,59 @@ pub struct TensorDiff {
     pub cosine: Option<f64>,
     /// Mean number of differing bits of the f32 patterns.
     pub bit_distance: f64,
+    /// How large the differences are; `None` where nothing changed, and for types that `f32` cannot hold.
+    #[serde(default)]
+    pub histogram: Option<Histogram>,
     /// Rank of the delta up to rounding noise; `None` where not asked, not a matrix of finite values, or above the bound.
     pub rank: Option<u32>,
     /// The bound asked for, where the rank is above it.
     pub rank_above: Option<u32>,
+    /// The largest singular values of the delta, where a rank was asked for.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub singular_values: Vec<f64>,
+}
+
+/// Sizes of differences by powers of two.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct Histogram {
+    /// Pairs looked at, equal ones included: all of a small tensor, one in sixteen of a large one.
+    pub pairs: u64,
+    /// `counts[i]` differences are at least 2^(lowest + i) and less than twice that.
+    pub lowest: i32,
+    pub counts: Vec<u64>,
+}
+
+impl Histogram {
+    pub(super) fn new(exponents: &Exponents, pairs: u64) -> Self {
+        let first = exponents.0.iter().position(|count| *count > 0).unwrap_or(0);
+        let end = exponents
+            .0
+            .iter()
+            .rposition(|count| *count > 0)
+            .map_or(first, |last| last + 1);
+        Self {
+            pairs,
+            lowest: first as i32 - 127,
+            counts: exponents.0[first..end].to_vec(),
+        }
+    }
+}
+
+/// The tensors below one name taken together: a layer, or a block of one.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+pub struct RollUp {
+    /// `layers.3`, or `layers.3.self_attn`; empty for what is outside any.
+    pub name: String,
+    pub tensors: u64,
+    pub changed_tensors: u64,
+    pub elements: u64,
+    pub changed: u64,
+    pub max_abs: f64,
+    pub l2: f64,
+    /// `|b-a| / |a|`; `None` when `|a|` is 0.
+    pub relative_l2: Option<f64>,
+    /// Of the angle between `a` and `b`; `None` when either is 0.
+    pub cosine: Option<f64>,
 }
 
 /// What to compute beyond the one-pass statistics.
@@ -78,11 +132,12 @@ impl TensorDiff {
             mean: mean_of(sums.delta, finite),
             l2: sums.delta_squared.sqrt(),
             relative_l2: ratio(sums.delta_squared.sqrt(), sums.a_squared.sqrt()),
-            cosine: ratio(sums.dot, sums.a_squared.sqrt() * sums.b_squared.sqrt())
-                .map(|cosine| cosine.clamp(-1.0, 1.0)),
+            cosine: sums.cosine(),
+            histogram: None,
             bit_distance: mean_of(sums.differing_bits as f64, sums.elements),
             rank: None,
             rank_above: None,
+            singular_values: Vec::new(),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Windows: a tensor read piece by piece, so that memory is bounded whatever its size.
 
 use super::decode::{decode_f32, decode_f64};
-use super::{Checkpoint, TensorInfo, WeightsError};
+use super::{Checkpoint, Dtype, TensorInfo, WeightsError};
 
 /// Elements in a window: small enough that bytes and values stay in a core's cache, and whole blocks of every [`super::Dtype`].
 pub const WINDOW_ELEMENTS: u64 = 1 << 16;
@@ -41,6 +41,13 @@ impl WindowReader {
             bytes: &self.bytes,
             values: &self.values,
         })
+    }
+
+    /// The `count` elements last read by [`WindowReader::read_stored`], as numbers.
+    pub fn decode(&mut self, dtype: Dtype, count: u64) -> &[f32] {
+        self.values.resize(count as usize, 0.0);
+        decode_f32(dtype, &self.bytes, &mut self.values);
+        &self.values
     }
 
     /// As [`WindowReader::read`], in double precision: for types that `f32` cannot hold.

@@ -666,6 +666,7 @@ export interface components {
         /** @description What changed between two checkpoints, `b - a`. */
         DiffReport: {
             added: string[];
+            blocks?: components["schemas"]["RollUp"][];
             /** Format: int64 */
             changed_elements: number;
             /** Format: int64 */
@@ -679,6 +680,8 @@ export interface components {
              * @description L2 norm of the delta over all shared tensors, absolute and relative to `a` (`None` when `|a|` is 0).
              */
             l2: number;
+            /** @description By layer, and by the modules that hold the tensors' own (`layers.3.self_attn`), in the order of the names. */
+            layers?: components["schemas"]["RollUp"][];
             /**
              * Format: int64
              * @description Pairs with a NaN or an infinity on either side; counted here and in `changed`, left out of every other number.
@@ -792,6 +795,18 @@ export interface components {
             /** @example ok */
             status: string;
             version: string;
+        };
+        /** @description Sizes of differences by powers of two. */
+        Histogram: {
+            /** @description `counts[i]` differences are at least 2^(lowest + i) and less than twice that. */
+            counts: number[];
+            /** Format: int32 */
+            lowest: number;
+            /**
+             * Format: int64
+             * @description Pairs looked at, equal ones included: all of a small tensor, one in sixteen of a large one.
+             */
+            pairs: number;
         };
         /** @description A hub, and how gently it is read. */
         HubAddress: {
@@ -1125,6 +1140,33 @@ export interface components {
         RevisionList: {
             items: components["schemas"]["Revision"][];
         };
+        /** @description The tensors below one name taken together: a layer, or a block of one. */
+        RollUp: {
+            /** Format: int64 */
+            changed: number;
+            /** Format: int64 */
+            changed_tensors: number;
+            /**
+             * Format: double
+             * @description Of the angle between `a` and `b`; `None` when either is 0.
+             */
+            cosine: number | null;
+            /** Format: int64 */
+            elements: number;
+            /** Format: double */
+            l2: number;
+            /** Format: double */
+            max_abs: number;
+            /** @description `layers.3`, or `layers.3.self_attn`; empty for what is outside any. */
+            name: string;
+            /**
+             * Format: double
+             * @description `|b-a| / |a|`; `None` when `|a|` is 0.
+             */
+            relative_l2: number | null;
+            /** Format: int64 */
+            tensors: number;
+        };
         Run: {
             /** Format: date-time */
             at: string;
@@ -1210,6 +1252,7 @@ export interface components {
             dtype_b: components["schemas"]["Dtype"];
             /** Format: int64 */
             elements: number;
+            histogram?: components["schemas"]["Histogram"] | null;
             /** Format: double */
             l2: number;
             /** Format: double */
@@ -1243,6 +1286,8 @@ export interface components {
              */
             relative_l2: number | null;
             shape: number[];
+            /** @description The largest singular values of the delta, where a rank was asked for. */
+            singular_values?: number[];
         };
         /** @description A place where a tensor is found. */
         TensorHolder: {
