@@ -3,7 +3,7 @@
 #   make test    every test: Rust, dashboard, browser
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help run test check lint format rust-test web-test e2e sqlx eval bench clean
+.PHONY: help run test check lint audit format rust-test web-test e2e sqlx eval bench clean
 
 # A Node that scripts/setup fetched comes before an older one of the system.
 export PATH := $(CURDIR)/.heirloom/node/node_modules/node/bin:$(PATH)
@@ -18,7 +18,7 @@ VERSION = $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1
 
 help:
 	@sed -n '2,3s/^# *//p' Makefile
-	@echo 'Also: lint format rust-test web-test e2e eval bench sqlx'
+	@echo 'Also: lint audit format rust-test web-test e2e eval bench sqlx'
 
 run: web/dist/index.html
 	@scripts/setup postgres
@@ -50,6 +50,10 @@ e2e: web/dist/index.html
 lint:
 	cargo fmt --all --check
 	cargo clippy --locked --workspace --all-targets -- -D warnings
+
+# Licences, sources and known vulnerabilities of dependencies.
+audit:
+	scripts/audit
 
 format:
 	cargo fmt --all

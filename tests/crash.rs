@@ -1,5 +1,5 @@
-//! kill -9 of Heirloom and of its Postgres, at random moments of a crawl: in the end the database must hold exactly what an undisturbed
-//! run leaves there.
+//! kill -9 of a crawl, a worker, a server, a migration and of Postgres, at random moments: in the end the database must hold exactly what
+//! an undisturbed run leaves there.
 //!
 //! A few rounds run with the other tests; HEIRLOOM_CRASH_ROUNDS=100 runs the long version.
 #![allow(clippy::unwrap_used)]
@@ -9,103 +9,199 @@ mod harness;
 use harness::hub::{conclusions, hub_folder, without_dates};
 use harness::{TestDatabase, cluster_folder};
 use heirloom::fingerprint::Level;
-use heirloom::jobs::{CrawlOptions, Silent, crawl};
-use heirloom::postgres::Database;
+use heirloom::jobs::{CrawlOptions, Silent, crawl, queue_crawl};
+use heirloom::postgres::{Database, open};
+use heirloom::store::Store;
+use rand::seq::IndexedRandom;
 use rand::{Rng, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
 
-const ROUNDS: u32 = 6;
+const ROUNDS: u32 = 8;
 
-#[tokio::test]
+/// What is killed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Victim {
+    Crawl,
+    Worker,
+    Server,
+    Migration,
+}
+
+const VICTIMS: [Victim; 4] = [Victim::Crawl, Victim::Worker, Victim::Server, Victim::Migration];
+
+/// A folder crawled into a private cluster, again and again.
+struct Scene<'a> {
+    data: &'a Path,
+    hub: &'a Path,
+    expected: Value,
+    random: ChaCha8Rng,
+    /// Kills by victim and by what the crawl was at.
+    tally: BTreeMap<(Victim, &'static str), u32>,
+    compared: u32,
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_lost_or_done_twice_whatever_is_killed() {
     let rounds = std::env::var("HEIRLOOM_CRASH_ROUNDS").map_or(ROUNDS, |rounds| rounds.parse().unwrap());
     let hub = hub_folder();
-    let expected = undisturbed(hub.path()).await;
     let data = cluster_folder();
-    // The cluster exists before the first round, so that the rounds hit the crawl and not only initdb.
-    open(data.path()).await.close().await.unwrap();
-
-    let mut random = ChaCha8Rng::seed_from_u64(7);
-    let mut finished = 0;
+    // The cluster exists before the first round, so that the rounds hit the work and not only initdb.
+    open(data.path(), None).await.unwrap().close().await.unwrap();
+    let mut scene = Scene {
+        data: data.path(),
+        hub: hub.path(),
+        expected: undisturbed(hub.path()).await,
+        random: ChaCha8Rng::seed_from_u64(7),
+        tally: BTreeMap::new(),
+        compared: 0,
+    };
     for round in 0..rounds {
-        let mut crawling = spawn(data.path(), hub.path());
-        let moment = Duration::from_millis(random.random_range(50..2500));
-        let ended = wait(&mut crawling, moment).await;
-        finished += u32::from(ended);
-        let kill_the_server = random.random_bool(0.4);
-        if kill_the_server {
-            kill_postmaster(data.path());
+        let victim = *VICTIMS.choose(&mut scene.random).unwrap();
+        scene.round(round, victim).await;
+    }
+    for victim in [Victim::Crawl, Victim::Worker, Victim::Server] {
+        scene.end(victim).await;
+    }
+    for ((victim, stage), count) in &scene.tally {
+        println!("{victim:?} killed {stage}: {count}");
+    }
+    println!(
+        "{rounds} rounds, {} comparisons with an undisturbed run, all equal",
+        scene.compared
+    );
+}
+
+impl Scene<'_> {
+    /// Starts `victim` on what the last round left, kills it, sometimes with its Postgres, and compares where the crawl had ended.
+    async fn round(&mut self, round: u32, victim: Victim) {
+        if victim == Victim::Migration {
+            self.clear().await;
         }
-        crawling.kill().unwrap();
-        crawling.wait().unwrap();
-        println!("round {round}: after {moment:?}, ended {ended}, server killed {kill_the_server}");
-        if ended {
-            // Everything was stored: begin anew, so that later rounds have something to interrupt.
-            let database = open(data.path()).await;
-            check(&database, &expected).await;
-            empty(&database).await;
+        let mut child = self.spawn(victim).await;
+        let longest = if victim == Victim::Migration { 700 } else { 2500 };
+        let moment = Duration::from_millis(self.random.random_range(20..longest));
+        let ended = wait(&mut child, moment).await;
+        let with_postgres = self.random.random_bool(0.4);
+        if with_postgres {
+            kill_postmaster(self.data);
+        }
+        let _ = child.kill();
+        child.wait().unwrap();
+        let database = open(self.data, None).await.unwrap();
+        let stage = stage(&database.store).await;
+        println!(
+            "round {round}: {victim:?} after {moment:?} ({stage}), ended {ended}, Postgres killed {with_postgres}"
+        );
+        *self.tally.entry((victim, stage)).or_default() += 1;
+        if stage == "after the crawl" {
+            self.compare(&database).await;
+            database.store.drop_everything().await.unwrap();
+        }
+        database.close().await.unwrap();
+    }
+
+    /// Lets `victim` finish what is left, and compares.
+    async fn end(&mut self, victim: Victim) {
+        let mut child = self.spawn(victim).await;
+        let database = loop {
+            let database = open(self.data, None).await.unwrap();
+            if stage(&database.store).await == "after the crawl" {
+                break database;
+            }
+            database.close().await.unwrap();
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        };
+        let _ = child.kill();
+        child.wait().unwrap();
+        self.compare(&database).await;
+        database.store.drop_everything().await.unwrap();
+        database.close().await.unwrap();
+    }
+
+    async fn compare(&mut self, database: &Database) {
+        let found = without_dates(conclusions(&database.store).await);
+        assert_eq!(found, self.expected);
+        self.compared += 1;
+    }
+
+    /// Drops all tables, so that a migration has something to do.
+    async fn clear(&self) {
+        let database = open(self.data, None).await.unwrap();
+        database.store.drop_everything().await.unwrap();
+        database.close().await.unwrap();
+    }
+
+    async fn spawn(&self, victim: Victim) -> Child {
+        if matches!(victim, Victim::Worker | Victim::Server) {
+            let database = open(self.data, None).await.unwrap();
+            let hub = heirloom_crawler::open("dir", self.hub.to_str()).unwrap();
+            queue_crawl(&database.store, options(self.data).plan(hub.as_ref()))
+                .await
+                .unwrap();
             database.close().await.unwrap();
         }
+        let mut command = Command::new(env!("CARGO_BIN_EXE_heirloom"));
+        command.arg("--data-dir").arg(self.data).arg("--quiet");
+        match victim {
+            Victim::Crawl => command.args(["crawl", "dir"]).arg(self.hub),
+            Victim::Worker => command.args(["worker", "--listen", "127.0.0.1:0"]),
+            Victim::Server => command.args(["serve", "--listen", "127.0.0.1:0"]),
+            Victim::Migration => command.arg("migrate"),
+        };
+        command
+            .env_remove("DATABASE_URL")
+            .env("HEIRLOOM_DEAD_AFTER_SECONDS", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap()
     }
-    println!("{rounds} rounds, of which {finished} ended before the kill");
+}
 
-    let output = spawn(data.path(), hub.path()).wait_with_output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    let database = open(data.path()).await;
-    check(&database, &expected).await;
-    database.close().await.unwrap();
+/// What the newest crawl is at.
+async fn stage(store: &Store) -> &'static str {
+    let newest: Option<(bool, String, i64)> = sqlx::query_as(
+        "SELECT finished_at IS NOT NULL, stage, (SELECT count(*) FROM fingerprints) FROM crawls ORDER BY id DESC LIMIT 1",
+    )
+    .fetch_optional(store.pool())
+    .await
+    .unwrap();
+    match newest {
+        None => "before the crawl",
+        Some((true, ..)) => "after the crawl",
+        Some((_, stage, _)) if stage == "listing" => "at the listing",
+        Some((_, stage, _)) if stage == "lineage" => "at lineage",
+        Some((_, _, 0)) => "at the packages",
+        Some(_) => "at the fingerprints",
+    }
+}
+
+fn options(scratch: &Path) -> CrawlOptions {
+    CrawlOptions {
+        author: None,
+        search: None,
+        limit: None,
+        level: Level::Full,
+        scratch: scratch.to_owned(),
+    }
 }
 
 async fn undisturbed(hub: &Path) -> Value {
     let database = TestDatabase::new().await;
     let scratch = tempfile::tempdir().unwrap();
-    let options = CrawlOptions {
-        author: None,
-        search: None,
-        limit: None,
-        level: Level::Full,
-        scratch: scratch.path().to_owned(),
-    };
     let hub = heirloom_crawler::open("dir", hub.to_str()).unwrap();
-    crawl(&database.store, hub, &options, Arc::new(Silent))
+    crawl(&database.store, hub, &options(scratch.path()), Arc::new(Silent))
         .await
         .unwrap();
     without_dates(conclusions(&database.store).await)
-}
-
-async fn check(database: &Database, expected: &Value) {
-    let found = without_dates(conclusions(&database.store).await);
-    assert_eq!(&found, expected);
-}
-
-async fn open(data: &Path) -> Database {
-    heirloom::postgres::open(data, None).await.unwrap()
-}
-
-async fn empty(database: &Database) {
-    sqlx::query("TRUNCATE packages, fingerprints, texts, crawls CASCADE")
-        .execute(database.store.pool())
-        .await
-        .unwrap();
-}
-
-fn spawn(data: &Path, hub: &Path) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_heirloom"))
-        .arg("--data-dir")
-        .arg(data)
-        .args(["--quiet", "crawl", "dir"])
-        .arg(hub)
-        .env_remove("DATABASE_URL")
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap()
 }
 
 /// Waits at most `moment`; true when the process ended by itself, which must then have gone well.

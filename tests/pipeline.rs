@@ -30,7 +30,11 @@ async fn a_folder_becomes_edges_and_versions() {
     let database = TestDatabase::new().await;
     let folder = hub_folder();
     let report = run(&database.store, folder.path()).await;
-    assert_eq!((report.packages, report.new_revisions), (5, 6), "{report:?}");
+    assert_eq!(
+        (report.totals.packages, report.totals.new_revisions),
+        (5, 6),
+        "{report:?}"
+    );
     assert_eq!(report.failures.len(), 1, "{report:?}");
     assert!(
         report.failures[0].package.starts_with("other/damaged@"),
@@ -72,8 +76,12 @@ async fn a_second_run_changes_nothing() {
     run(&database.store, folder.path()).await;
     let before = conclusions(&database.store).await;
     let report = run(&database.store, folder.path()).await;
-    assert_eq!((report.new_revisions, report.fingerprints), (0, 0), "{report:?}");
-    assert_eq!(report.unchanged, 5, "{report:?}");
+    assert_eq!(
+        (report.totals.new_revisions, report.totals.fingerprints),
+        (0, 0),
+        "{report:?}"
+    );
+    assert_eq!(report.totals.unchanged, 5, "{report:?}");
     assert_eq!(conclusions(&database.store).await, before);
 }
 

@@ -39,6 +39,9 @@ pub struct Crawl {
     packages: i64,
     /// Why it ended before the listing did, in one sentence.
     error: Option<String>,
+    /// How many packages or revisions failed.
+    failed: i64,
+    /// The first hundred of them.
     failures: Vec<CrawlFailure>,
 }
 
@@ -58,6 +61,7 @@ impl From<CrawlRow> for Crawl {
             listed: row.listed,
             packages: row.packages,
             error: row.error,
+            failed: row.failed,
             failures: row.failures.0,
         }
     }

@@ -27,6 +27,7 @@ mod lineage;
 mod models;
 mod names;
 mod openapi;
+mod operations;
 mod overview;
 mod revisions;
 mod schedules;
@@ -36,10 +37,11 @@ mod tensors;
 pub use access::{KEY_PREFIX, key_digest, make_key};
 pub use error::Problem;
 pub use openapi::document;
+pub use operations::operations;
 
 use crate::store::Store;
 use axum::Router;
-use axum::middleware::from_fn_with_state;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use std::time::Duration;
 use utoipa_axum::router::OpenApiRouter;
@@ -60,7 +62,8 @@ pub struct AppState {
 pub fn router(state: AppState) -> Router {
     let (api, _) = routes().split_for_parts();
     let api = api.layer(from_fn_with_state(state.clone(), access::require_right));
-    let api = layers::answer_conditionally(api).with_state(state);
+    let api = layers::answer_conditionally(api).layer(from_fn(operations::count_request));
+    let api = api.with_state(state.clone()).merge(operations(state));
     layers::protect(api.fallback(get(dashboard::serve)), TIME_LIMIT)
 }
 

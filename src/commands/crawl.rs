@@ -2,7 +2,7 @@
 
 use super::{Global, print_json, print_text};
 use crate::fingerprint::Level;
-use crate::jobs::{CrawlOptions, CrawlReport, Progress, Silent, crawl};
+use crate::jobs::{CrawlOptions, CrawlReport, Progress, Silent, crawl, queue_crawl};
 use crate::postgres;
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use std::fmt::Write;
@@ -43,6 +43,9 @@ pub struct Args {
     /// metadata reads headers only; full reads every byte of the weights.
     #[arg(long, value_enum, default_value_t = CrawlLevel::Full)]
     level: CrawlLevel,
+    /// Only queue it, for the workers of `heirloom serve` and `heirloom worker` on this database.
+    #[arg(long)]
+    queue: bool,
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
@@ -64,6 +67,13 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
         },
         scratch: global.data_dir.join("downloads"),
     };
+    if args.queue {
+        let queued = queue_crawl(&database.store, options.plan(hub.as_ref())).await;
+        database.close().await?;
+        queued?;
+        print_text("queued; `heirloom jobs` shows how far it is\n")?;
+        return Ok(ExitCode::SUCCESS);
+    }
     let progress: Arc<dyn Progress> = match std::io::stderr().is_terminal() && !global.quiet {
         true => Arc::new(Bar::new()),
         false => Arc::new(Silent),
@@ -89,13 +99,13 @@ fn describe(report: &CrawlReport, took: Duration) -> String {
     let _ = writeln!(
         text,
         "{} packages from {} {} in {:.1} s{resumed}: {} unchanged, {} new revisions, {} fingerprints, {} failures",
-        report.packages,
+        report.totals.packages,
         report.hub,
         report.endpoint,
         took.as_secs_f64(),
-        report.unchanged,
-        report.new_revisions,
-        report.fingerprints,
+        report.totals.unchanged,
+        report.totals.new_revisions,
+        report.totals.fingerprints,
         report.failures.len()
     );
     for failure in &report.failures {

@@ -3,8 +3,10 @@
 //! Enters: parsed arguments. Leaves: text or `--json` on standard output, progress and logs on standard error, an exit code.
 //! Commands open references ([`crate::source`]), call the pure modules or the store, and print; they compute nothing.
 
+pub mod backup;
 pub mod check;
 pub mod completions;
+pub mod config;
 pub mod crawl;
 pub mod diff;
 pub mod doctor;
@@ -21,6 +23,7 @@ pub mod name;
 pub mod openapi;
 pub mod pack;
 pub mod postgres;
+pub mod restore;
 pub mod schedule;
 pub mod serve;
 pub mod study;
@@ -28,11 +31,13 @@ pub mod unpack;
 pub mod user;
 pub mod verify;
 pub mod versions;
+pub mod worker;
 
 mod progress;
 mod table;
 
 use crate::sentence::sentence;
+use crate::settings::{LogFormat, Origins, Settings, Sources};
 use clap::{Args, Parser, Subcommand};
 use serde::Serialize;
 use std::io::{IsTerminal, Write};
@@ -52,34 +57,25 @@ const VERSION: &str = match option_env!("HEIRLOOM_VERSION") {
 #[command(name = "heirloom", version = VERSION, max_term_width = 100, propagate_version = true)]
 pub struct Cli {
     #[command(flatten)]
-    pub global: Global,
+    pub flags: GlobalFlags,
     #[command(subcommand)]
     pub command: Command,
 }
 
-/// Flags every command takes.
+/// Flags every command takes. What they leave open comes from the environment, the configuration file or the defaults.
 #[derive(Debug, Clone, Args)]
-pub struct Global {
+pub struct GlobalFlags {
     /// Print JSON on standard output instead of text.
     #[arg(long, global = true)]
     pub json: bool,
-    /// Folder of the private Postgres cluster and caches.
-    #[arg(
-        long,
-        global = true,
-        env = "HEIRLOOM_DATA",
-        default_value = ".heirloom",
-        value_name = "DIR"
-    )]
-    pub data_dir: PathBuf,
-    /// Use this Postgres instead of the private one.
-    #[arg(
-        long,
-        global = true,
-        env = "DATABASE_URL",
-        hide_env_values = true,
-        value_name = "URL"
-    )]
+    /// Configuration file; ./heirloom.toml or /etc/heirloom/heirloom.toml where there is one. See `heirloom config`.
+    #[arg(long, global = true, env = "HEIRLOOM_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Folder of the private Postgres cluster and caches; .heirloom by default, or $HEIRLOOM_DATA.
+    #[arg(long, global = true, value_name = "DIR")]
+    pub data_dir: Option<String>,
+    /// Use this Postgres instead of the private one; or $DATABASE_URL.
+    #[arg(long, global = true, value_name = "URL")]
     pub database_url: Option<String>,
     /// Say more on standard error; twice for debug output. RUST_LOG overrides.
     #[arg(short, long, global = true, action = clap::ArgAction::Count)]
@@ -89,10 +85,47 @@ pub struct Global {
     pub quiet: bool,
 }
 
+/// What every command is given: the global flags with the settings resolved.
+#[derive(Debug, Clone)]
+pub struct Global {
+    pub json: bool,
+    pub verbose: u8,
+    pub quiet: bool,
+    pub data_dir: PathBuf,
+    pub database_url: Option<String>,
+    pub settings: Settings,
+    pub origins: Origins,
+}
+
+impl Global {
+    fn resolve(flags: &GlobalFlags) -> anyhow::Result<Self> {
+        let given = [
+            ("data_dir", &flags.data_dir),
+            ("database_url", &flags.database_url),
+        ];
+        let given = given
+            .into_iter()
+            .filter_map(|(key, value)| Some((key, value.clone()?)))
+            .collect();
+        let (settings, origins) = Sources::of_process(given, flags.config.as_deref())?.resolve()?;
+        Ok(Self {
+            json: flags.json,
+            verbose: flags.verbose,
+            quiet: flags.quiet,
+            data_dir: settings.data_dir.clone(),
+            database_url: settings.database_url.clone(),
+            settings,
+            origins,
+        })
+    }
+}
+
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Run the API, the dashboard and the workers.
     Serve(serve::Args),
+    /// Work on the queue of a database that others serve.
+    Worker(worker::Args),
     /// Crawl a hub into the database, fingerprint what it holds, infer lineage and versions.
     Crawl(crawl::Args),
     /// Serve a folder as a hub that Hugging Face clients accept.
@@ -129,6 +162,12 @@ pub enum Command {
     Schedule(schedule::Args),
     /// What waits, what runs, and what was given up.
     Jobs(jobs::Args),
+    /// Every setting, its value and where it came from.
+    Config(config::Args),
+    /// Write the whole database to a file.
+    Backup(backup::Args),
+    /// Read a database back from a backup.
+    Restore(restore::Args),
     /// Bring the database schema up to date.
     Migrate(migrate::Args),
     /// Make, list and revoke keys of the REST API.
@@ -145,20 +184,30 @@ pub enum Command {
 
 /// Runs one command. Any error becomes one line on standard error and exit code 1 (usage errors exit 2, from clap).
 pub fn run(cli: Cli) -> ExitCode {
-    start_logging(&cli.global);
+    let global = match Global::resolve(&cli.flags) {
+        Ok(global) => global,
+        Err(error) => return report(&error),
+    };
+    start_logging(&global);
     let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => return report(&anyhow::Error::new(error).context("cannot start the async runtime")),
     };
-    runtime
-        .block_on(dispatch(cli))
-        .unwrap_or_else(|error| report(&error))
+    let code = runtime
+        .block_on(dispatch(cli.command, &global))
+        .unwrap_or_else(|error| report(&error));
+    // A thread in the middle of a large file must not hold the process: its job was handed back.
+    runtime.shutdown_background();
+    code
 }
 
-async fn dispatch(cli: Cli) -> anyhow::Result<ExitCode> {
-    let global = &cli.global;
-    match cli.command {
+async fn dispatch(command: Command, global: &Global) -> anyhow::Result<ExitCode> {
+    match command {
         Command::Serve(args) => serve::run(args, global).await,
+        Command::Worker(args) => worker::run(args, global).await,
+        Command::Config(args) => config::run(args, global).await,
+        Command::Backup(args) => backup::run(args, global).await,
+        Command::Restore(args) => restore::run(args, global).await,
         Command::Crawl(args) => crawl::run(args, global).await,
         Command::Hub(args) => hub::run(args, global).await,
         Command::Fingerprint(args) => fingerprint::run(args, global).await,
@@ -200,13 +249,14 @@ fn start_logging(global: &Global) {
         (false, _) => "debug",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(default));
-    tracing_subscriber::fmt()
+    let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal())
-        .with_target(false)
-        .compact()
-        .init();
+        .with_target(false);
+    match global.settings.log_format {
+        LogFormat::Text => log.with_ansi(std::io::stderr().is_terminal()).compact().init(),
+        LogFormat::Json => log.json().flatten_event(true).init(),
+    }
 }
 
 /// Writes `value` as indented JSON and a newline. A reader that went away (`| head`) is not an error.

@@ -3,7 +3,7 @@
 use super::Global;
 use crate::api::{AppState, router};
 use crate::fingerprint::Level;
-use crate::jobs::Workers;
+use crate::jobs::{WorkerOptions, Workers};
 use crate::store::Store;
 use crate::store::crawls::CrawlPlan;
 use crate::{hubserver, postgres};
@@ -22,26 +22,34 @@ const DRAIN: Duration = Duration::from_secs(10);
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  heirloom serve\n  heirloom serve --listen 0.0.0.0:7878 --demo ./models")]
 pub struct Args {
-    /// Address of the dashboard and the API.
-    #[arg(long, default_value = "127.0.0.1:7878", value_name = "ADDRESS")]
-    listen: SocketAddr,
+    /// Address of the dashboard and the API; 127.0.0.1:7878 by default, or $HEIRLOOM_LISTEN.
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<SocketAddr>,
+    /// Answer requests only; `heirloom worker` does the work.
+    #[arg(long, conflicts_with = "demo")]
+    no_workers: bool,
     /// Also serve this folder of packages as a hub of its own, and crawl it.
     #[arg(long, value_name = "DIR")]
     demo: Option<PathBuf>,
 }
 
 pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
-    let listener = TcpListener::bind(args.listen)
+    let listen = args.listen.unwrap_or(global.settings.listen);
+    let listener = TcpListener::bind(listen)
         .await
-        .with_context(|| format!("cannot listen on {}; choose another with --listen", args.listen))?;
+        .with_context(|| format!("cannot listen on {listen}; choose another with --listen"))?;
     let address = listener.local_addr()?;
     let database = postgres::open(&global.data_dir, global.database_url.as_deref()).await?;
     let stop = CancellationToken::new();
-    let downloads = global.data_dir.join("downloads");
-    let workers = Workers::start(&database.store, downloads, stop.clone()).await?;
-    let demo = match &args.demo {
-        Some(folder) => Some(start_demo(folder, &database.store, &workers, &global.data_dir).await?),
-        None => None,
+    let workers = match args.no_workers {
+        true => None,
+        false => Some(Workers::start(&database.store, worker_options(global), stop.clone()).await?),
+    };
+    let demo = match (&args.demo, &workers) {
+        (Some(folder), Some(workers)) => {
+            Some(start_demo(folder, &database.store, workers, &global.data_dir).await?)
+        }
+        _ => None,
     };
 
     let state = AppState {
@@ -59,12 +67,25 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     if tokio::time::timeout(DRAIN, serving).await.is_err() {
         tracing::warn!("some requests took too long and were cut off");
     }
-    workers.finish().await?;
+    if let Some(workers) = workers {
+        workers.finish().await?;
+    }
     if let Some(demo) = demo {
         demo.stop().await;
     }
     database.close().await?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How the settings have workers work.
+pub fn worker_options(global: &Global) -> WorkerOptions {
+    let settings = &global.settings.workers;
+    WorkerOptions {
+        concurrency: settings.concurrency,
+        hub_concurrency: settings.hub_concurrency,
+        dead_after: settings.dead_after(),
+        ..WorkerOptions::new(global.data_dir.join("downloads"))
+    }
 }
 
 /// Serves `folder` on a random loopback port and queues a crawl of it. What an earlier start crawled follows to the new address.
@@ -96,7 +117,7 @@ async fn start_demo(
 }
 
 /// Resolves at the first SIGTERM or Ctrl-C.
-async fn stop_signal() {
+pub async fn stop_signal() {
     let (Ok(mut interrupt), Ok(mut terminate)) =
         (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
     else {

@@ -3,7 +3,7 @@
 use crate::fingerprint::Level;
 use crate::lineage::{self, Edge, Member, Verdict};
 use crate::store::Store;
-use crate::store::lineage::{FamilyConclusion, FamilyMember};
+use crate::store::lineage::{DeclaredBases, FamilyConclusion, FamilyMember};
 use crate::versioning::assign_versions;
 use std::collections::{BTreeMap, BTreeSet};
 use tokio::task::spawn_blocking;
@@ -43,16 +43,20 @@ pub async fn conclude_lineage(store: &Store) -> anyhow::Result<()> {
         let Some(&first) = store.lineage_due(1).await?.first() else {
             return Ok(());
         };
-        let family = find_family(store, first).await?;
-        let members = store.family_members(&family).await?;
-        let declared = store.declared_bases(&family).await?;
-        let conclusion = spawn_blocking(move || infer(&family, &members, &declared)).await?;
-        store.save_family(&conclusion).await?;
+        conclude_family(store, &find_family(store, first).await?).await?;
     }
 }
 
+/// Infers edges and verdicts among `family`. A member that changes meanwhile stays due.
+pub async fn conclude_family(store: &Store, family: &[i64]) -> anyhow::Result<()> {
+    let declared = store.declared_bases(family).await?;
+    let members = store.family_members(family).await?;
+    let conclusion = spawn_blocking(move || infer(&members, declared)).await?;
+    Ok(store.save_family(&conclusion).await?)
+}
+
 /// Everything connected with `first`, itself included.
-async fn find_family(store: &Store, first: i64) -> anyhow::Result<Vec<i64>> {
+pub async fn find_family(store: &Store, first: i64) -> anyhow::Result<Vec<i64>> {
     let mut family = BTreeSet::from([first]);
     let mut fresh = vec![first];
     while !fresh.is_empty() && family.len() < MAX_FAMILY {
@@ -62,7 +66,7 @@ async fn find_family(store: &Store, first: i64) -> anyhow::Result<Vec<i64>> {
     Ok(family.into_iter().collect())
 }
 
-fn infer(family: &[i64], stored: &[FamilyMember], declared: &[(i64, Vec<String>)]) -> FamilyConclusion {
+fn infer(stored: &[FamilyMember], family: Vec<DeclaredBases>) -> FamilyConclusion {
     debug_assert!(
         stored
             .iter()
@@ -90,16 +94,16 @@ fn infer(family: &[i64], stored: &[FamilyMember], declared: &[(i64, Vec<String>)
         .collect();
     let edges = lineage::infer_edges(&members);
     let by_child: BTreeMap<i64, &Edge> = edges.iter().map(|edge| (edge.child, edge)).collect();
-    let verdicts: BTreeMap<i64, Verdict> = declared
+    let verdicts: BTreeMap<i64, Verdict> = family
         .iter()
-        .filter_map(|(id, bases)| {
-            let known = find(bases);
-            let unknown = bases.len().saturating_sub(known.len());
+        .filter_map(|DeclaredBases { id, base_models, .. }| {
+            let known = find(base_models);
+            let unknown = base_models.len().saturating_sub(known.len());
             Some((*id, lineage::verdict(by_child.get(id).copied(), &known, unknown)?))
         })
         .collect();
     FamilyConclusion {
-        members: family.to_vec(),
+        members: family,
         verdicts,
         edges,
     }

@@ -1,6 +1,6 @@
 //! The weights of a package's revisions into stored fingerprints.
 
-use super::{Progress, stops_everything};
+use super::{Progress, may_pass, stops_everything};
 use crate::fingerprint::{Fingerprint, Level, fingerprint};
 use crate::sentence::sentence;
 use crate::source::Source;
@@ -31,6 +31,8 @@ pub struct Read {
     pub made: u64,
     /// Revision and reason of each that failed.
     pub failures: Vec<(String, String)>,
+    /// One of them may succeed when it is tried again.
+    pub may_pass: bool,
 }
 
 impl Reading<'_> {
@@ -56,6 +58,7 @@ impl Reading<'_> {
                 Err(error) if stops_everything(&error) => return Err(error),
                 Err(error) => {
                     let reason = sentence(&error);
+                    read.may_pass |= may_pass(&error);
                     if is_damage(&error) {
                         self.store
                             .save_failure(self.package_id, revision.id, &reason)

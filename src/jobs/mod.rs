@@ -18,6 +18,6 @@ pub use compare::run_diff;
 pub use conclude::{conclude_lineage, conclude_versions};
 pub use crawl::{CrawlOptions, CrawlReport, crawl};
 pub use progress::{Progress, Silent};
-pub use queue::{CrawlJob, Workers, cancel_job, queue_crawl, retry_job};
+pub use queue::{CrawlJob, OpenHub, WorkerOptions, Workers, cancel_job, queue_crawl, retry_job};
 pub use schedule::next_run;
 pub(crate) use trouble::{may_pass, stops_everything};

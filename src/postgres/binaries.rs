@@ -7,6 +7,15 @@ use std::process::Command;
 /// Oldest major version that the schema and the job queue run on.
 const MIN_MAJOR: u32 = 13;
 
+/// A client program (pg_dump, pg_restore): beside the newest installed server, else whatever PATH finds.
+pub fn client(name: &str) -> PathBuf {
+    let beside = find(None).map(|binaries| binaries.program(name));
+    beside
+        .ok()
+        .filter(|path| path.is_file())
+        .unwrap_or_else(|| PathBuf::from(name))
+}
+
 /// The folder with initdb, pg_ctl and postgres of one version.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Binaries {

@@ -35,6 +35,17 @@ pub enum PostgresError {
         message: String,
         log: PathBuf,
     },
+    #[error(
+        "cannot run {program}; install the Postgres client programs, of the server's version or a newer one"
+    )]
+    NoClient {
+        program: &'static str,
+        source: std::io::Error,
+    },
+    #[error("{program} failed: {message}")]
+    ClientFailed { program: &'static str, message: String },
+    #[error("the database URL is not one that {program} can be given")]
+    ClientUrl { program: &'static str },
     #[error("cannot start the thread that waits for Postgres")]
     Thread(#[from] tokio::task::JoinError),
 }

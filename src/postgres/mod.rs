@@ -9,11 +9,13 @@
 mod account;
 mod binaries;
 mod cluster;
+mod dump;
 mod error;
 mod lock;
 mod orphans;
 
 pub use cluster::{Cluster, Durability};
+pub use dump::{dump, restore};
 pub use error::PostgresError;
 
 use crate::store::Store;

@@ -1,6 +1,9 @@
-//! Runs over a hub's listing: where they are, what they found, and what failed.
+//! Runs over a hub's listing: where they are, which of their packages are still open, what they found, and what failed.
+//!
+//! The rows are the truth of a crawl. Whoever works on one (this process, or jobs of a queue on many machines) asks what is open, does
+//! it, and says so here; doing a package twice changes nothing and is counted once.
 
-use super::{Result, Store, StoreError, fingerprints::level_name, lineage::to_json};
+use super::{Result, Store, StoreError, fingerprints::level_name, fingerprints::level_of};
 use crate::fingerprint::Level;
 use serde::{Deserialize, Serialize};
 
@@ -26,9 +29,11 @@ pub struct CrawlFailure {
 }
 
 /// A crawl that was begun or is resumed.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct OpenCrawl {
     pub id: i64,
+    pub plan: CrawlPlan,
+    pub stage: Stage,
     /// The page to go on with; `None` is the first.
     pub cursor: Option<String>,
     /// Names listed on the pages before it.
@@ -36,12 +41,55 @@ pub struct OpenCrawl {
     pub resumed: bool,
 }
 
+/// How far a crawl has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// Pages are being listed, and their packages taken.
+    Listing,
+    /// All pages are listed; packages are open.
+    Packages,
+    /// All packages are done; the lineage of their families is being inferred.
+    Lineage,
+}
+
+/// What came of one package of a crawl.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct PackageOutcome {
+    pub new_revisions: u64,
+    pub fingerprints: u64,
+    pub failures: Vec<CrawlFailure>,
+}
+
+impl PackageOutcome {
+    /// A package of which nothing could be taken.
+    pub fn failed(name: &str, reason: String) -> Self {
+        let failure = CrawlFailure {
+            package: name.to_owned(),
+            reason,
+        };
+        Self {
+            failures: vec![failure],
+            ..Self::default()
+        }
+    }
+}
+
+/// What came of a crawl so far.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct CrawlTotals {
+    /// Packages done, those that failed included.
+    pub packages: u64,
+    pub unchanged: u64,
+    pub new_revisions: u64,
+    pub fingerprints: u64,
+}
+
 impl Store {
     /// Resumes the newest unfinished crawl of this plan, else begins one.
     pub async fn open_crawl(&self, plan: &CrawlPlan) -> Result<OpenCrawl> {
         let limit = plan.limit.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
         let unfinished = sqlx::query!(
-            "SELECT id, cursor, listed FROM crawls
+            "SELECT id, cursor, listed, stage FROM crawls
              WHERE hub = $1 AND endpoint = $2 AND author IS NOT DISTINCT FROM $3 AND search IS NOT DISTINCT FROM $4
                AND package_limit IS NOT DISTINCT FROM $5 AND level = $6 AND finished_at IS NULL
              ORDER BY id DESC LIMIT 1",
@@ -60,6 +108,8 @@ impl Store {
                 .await?;
             return Ok(OpenCrawl {
                 id: row.id,
+                plan: plan.clone(),
+                stage: stage(&row.stage)?,
                 cursor: row.cursor,
                 listed: u64::try_from(row.listed).unwrap_or(0),
                 resumed: true,
@@ -79,82 +129,188 @@ impl Store {
         .await?;
         Ok(OpenCrawl {
             id,
+            plan: plan.clone(),
+            stage: Stage::Listing,
             cursor: None,
             listed: 0,
             resumed: false,
         })
     }
 
-    /// Notes that all pages before `cursor` are done.
-    pub async fn advance_crawl(&self, id: i64, cursor: &str, listed: u64) -> Result<()> {
-        sqlx::query!(
-            "UPDATE crawls SET cursor = $2, listed = $3, active_at = now() WHERE id = $1",
-            id,
-            cursor,
-            i64::try_from(listed).unwrap_or(i64::MAX)
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// Counts one more package that was crawled, whatever came of it.
-    pub async fn count_package(&self, id: i64) -> Result<()> {
-        sqlx::query!(
-            "UPDATE crawls SET packages = packages + 1, active_at = now() WHERE id = $1",
-            id
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// Adds one failure; the same package failing the same way again is noted once.
-    pub async fn add_crawl_failure(&self, id: i64, failure: &CrawlFailure) -> Result<()> {
-        let entry = to_json("a crawl's failure", &[failure])?;
-        sqlx::query!(
-            "UPDATE crawls SET failures = failures || $2 WHERE id = $1 AND NOT failures @> $2",
-            id,
-            entry
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// Ends a crawl; `error` says why it ended before its listing did.
-    pub async fn finish_crawl(&self, id: i64, error: Option<&str>) -> Result<()> {
-        sqlx::query!(
-            "UPDATE crawls SET finished_at = now(), error = $2 WHERE id = $1 AND finished_at IS NULL",
-            id,
-            error
-        )
-        .execute(&self.pool)
-        .await?;
-        Ok(())
-    }
-
-    /// What a crawl took from its hub.
+    /// The plan of a crawl, finished or not.
     pub async fn crawl_plan(&self, id: i64) -> Result<Option<CrawlPlan>> {
-        let row = sqlx::query!(
+        let row = sqlx::query_as!(
+            PlanRow,
             "SELECT hub, endpoint, author, search, package_limit, level FROM crawls WHERE id = $1",
             id
         )
         .fetch_optional(&self.pool)
         .await?;
-        let Some(row) = row else { return Ok(None) };
-        let level = serde_json::from_value(row.level.into()).map_err(|source| StoreError::Json {
-            what: "a crawl's level",
-            source,
-        })?;
-        Ok(Some(CrawlPlan {
-            hub: row.hub,
-            endpoint: row.endpoint,
-            author: row.author,
-            search: row.search,
-            limit: row.package_limit.and_then(|limit| u64::try_from(limit).ok()),
-            level,
-        }))
+        row.map(PlanRow::plan).transpose()
+    }
+
+    /// Adds the packages of one page as open ones and moves on to `next`, in one step. Says how many were not known yet.
+    pub async fn add_crawl_page(
+        &self,
+        crawl: &OpenCrawl,
+        names: &[String],
+        next: Option<&str>,
+    ) -> Result<u64> {
+        let mut transaction = self.pool.begin().await?;
+        let added = sqlx::query!(
+            "INSERT INTO crawl_packages (crawl_id, name) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING",
+            crawl.id,
+            names
+        )
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query!(
+            "UPDATE crawls SET cursor = $2, listed = listed + $3, active_at = now(),
+                 stage = CASE WHEN $2::text IS NULL THEN 'packages' ELSE stage END
+             WHERE id = $1",
+            crawl.id,
+            next,
+            i64::try_from(names.len()).unwrap_or(i64::MAX)
+        )
+        .execute(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(added.rows_affected())
+    }
+
+    /// Packages of a crawl that are not done, in a stable order.
+    pub async fn open_packages(&self, crawl: i64, limit: i64) -> Result<Vec<String>> {
+        Ok(sqlx::query_scalar!(
+            "SELECT name FROM crawl_packages WHERE crawl_id = $1 AND NOT done ORDER BY name LIMIT $2",
+            crawl,
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// How many packages of a crawl are listed and not done.
+    pub async fn count_open_packages(&self, crawl: i64) -> Result<u64> {
+        let count = sqlx::query_scalar!(
+            r#"SELECT count(*) AS "count!" FROM crawl_packages WHERE crawl_id = $1 AND NOT done"#,
+            crawl
+        );
+        Ok(u64::try_from(count.fetch_one(&self.pool).await?).unwrap_or(0))
+    }
+
+    /// Closes one package of a crawl. A second report of it changes nothing but the reasons of its failures. False when the crawl is
+    /// over and has forgotten its packages.
+    pub async fn finish_package(&self, crawl: i64, name: &str, outcome: &PackageOutcome) -> Result<bool> {
+        let mut transaction = self.pool.begin().await?;
+        for failure in &outcome.failures {
+            sqlx::query!(
+                "INSERT INTO crawl_failures (crawl_id, package, reason) VALUES ($1, $2, $3)
+                 ON CONFLICT (crawl_id, package) DO UPDATE SET reason = excluded.reason",
+                crawl,
+                failure.package.replace('\0', ""),
+                failure.reason.replace('\0', "")
+            )
+            .execute(&mut *transaction)
+            .await?;
+        }
+        let closed = sqlx::query!(
+            "UPDATE crawl_packages SET done = true, new_revisions = $3, fingerprints = $4, failed = $5
+             WHERE crawl_id = $1 AND name = $2 AND NOT done",
+            crawl,
+            name,
+            i32::try_from(outcome.new_revisions).unwrap_or(i32::MAX),
+            i32::try_from(outcome.fingerprints).unwrap_or(i32::MAX),
+            !outcome.failures.is_empty()
+        )
+        .execute(&mut *transaction)
+        .await?;
+        if closed.rows_affected() == 1 {
+            sqlx::query!(
+                "UPDATE crawls SET packages = packages + 1, active_at = now() WHERE id = $1",
+                crawl
+            )
+            .execute(&mut *transaction)
+            .await?;
+        }
+        let is_open = sqlx::query_scalar!(
+            r#"SELECT finished_at IS NULL AS "open!" FROM crawls WHERE id = $1"#,
+            crawl
+        )
+        .fetch_optional(&mut *transaction)
+        .await?;
+        transaction.commit().await?;
+        Ok(is_open.unwrap_or(false))
+    }
+
+    /// Plans of the crawls that wait for lineage only.
+    pub async fn crawls_at_lineage(&self) -> Result<Vec<CrawlPlan>> {
+        let rows = sqlx::query_as!(
+            PlanRow,
+            "SELECT hub, endpoint, author, search, package_limit, level FROM crawls
+             WHERE stage = 'lineage' AND finished_at IS NULL ORDER BY id"
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(PlanRow::plan).collect()
+    }
+
+    /// Notes that every package is done and that lineage follows.
+    pub async fn begin_crawl_lineage(&self, crawl: i64) -> Result<()> {
+        sqlx::query!(
+            "UPDATE crawls SET stage = 'lineage', active_at = now() WHERE id = $1",
+            crawl
+        )
+        .execute(&self.pool)
+        .await?;
+        Ok(())
+    }
+
+    /// What came of an unfinished crawl so far.
+    pub async fn crawl_totals(&self, crawl: i64) -> Result<CrawlTotals> {
+        let row = sqlx::query!(
+            r#"SELECT count(*) AS "packages!",
+                      count(*) FILTER (WHERE new_revisions = 0 AND NOT failed) AS "unchanged!",
+                      coalesce(sum(new_revisions), 0) AS "new_revisions!", coalesce(sum(fingerprints), 0) AS "fingerprints!"
+               FROM crawl_packages WHERE crawl_id = $1 AND done"#,
+            crawl
+        )
+        .fetch_one(&self.pool)
+        .await?;
+        let count = |count: i64| u64::try_from(count).unwrap_or(0);
+        Ok(CrawlTotals {
+            packages: count(row.packages),
+            unchanged: count(row.unchanged),
+            new_revisions: count(row.new_revisions),
+            fingerprints: count(row.fingerprints),
+        })
+    }
+
+    /// What failed in a crawl, by package.
+    pub async fn crawl_failures(&self, crawl: i64) -> Result<Vec<CrawlFailure>> {
+        Ok(sqlx::query_as!(
+            CrawlFailure,
+            "SELECT package, reason FROM crawl_failures WHERE crawl_id = $1 ORDER BY package",
+            crawl
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// Ends a crawl; `error` says why it ended before its listing did. Its packages are forgotten, its failures are kept.
+    pub async fn finish_crawl(&self, id: i64, error: Option<&str>) -> Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::query!(
+            "UPDATE crawls SET finished_at = now(), error = $2 WHERE id = $1 AND finished_at IS NULL",
+            id,
+            error
+        )
+        .execute(&mut *transaction)
+        .await?;
+        sqlx::query!("DELETE FROM crawl_packages WHERE crawl_id = $1", id)
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
+        Ok(())
     }
 
     /// Hubs and their addresses as crawls and schedules have used them.
@@ -166,5 +322,39 @@ impl Store {
         .fetch_all(&self.pool)
         .await?;
         Ok(rows.into_iter().map(|row| (row.hub, row.endpoint)).collect())
+    }
+}
+
+struct PlanRow {
+    hub: String,
+    endpoint: String,
+    author: Option<String>,
+    search: Option<String>,
+    package_limit: Option<i64>,
+    level: String,
+}
+
+impl PlanRow {
+    fn plan(self) -> Result<CrawlPlan> {
+        Ok(CrawlPlan {
+            hub: self.hub,
+            endpoint: self.endpoint,
+            author: self.author,
+            search: self.search,
+            limit: self.package_limit.and_then(|limit| u64::try_from(limit).ok()),
+            level: level_of(&self.level)?,
+        })
+    }
+}
+
+fn stage(word: &str) -> Result<Stage> {
+    match word {
+        "listing" => Ok(Stage::Listing),
+        "packages" => Ok(Stage::Packages),
+        "lineage" => Ok(Stage::Lineage),
+        other => Err(StoreError::Value {
+            value: other.to_owned(),
+            expected: "the stage of a crawl",
+        }),
     }
 }

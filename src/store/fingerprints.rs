@@ -166,7 +166,7 @@ async fn attach(
 }
 
 /// Inserts the fingerprint and its tensors, or finds the row that another worker made of the same weight files meanwhile.
-async fn insert_fingerprint(
+pub(super) async fn insert_fingerprint(
     transaction: &mut Transaction<'_>,
     revision: &PendingRevision,
     fingerprint: &Fingerprint,
@@ -252,6 +252,18 @@ pub(super) fn level_name(level: Level) -> &'static str {
         Level::Metadata => "metadata",
         Level::Sample => "sample",
         Level::Full => "full",
+    }
+}
+
+pub(super) fn level_of(name: &str) -> Result<Level> {
+    match name {
+        "metadata" => Ok(Level::Metadata),
+        "sample" => Ok(Level::Sample),
+        "full" => Ok(Level::Full),
+        other => Err(StoreError::Value {
+            value: other.to_owned(),
+            expected: "a level",
+        }),
     }
 }
 

@@ -3,7 +3,7 @@
 use super::{Result, Store, StoreError, fingerprints::decode};
 use crate::fingerprint::Fingerprint;
 use crate::lineage::{Edge, Verdict};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use time::OffsetDateTime;
 
 /// Shared tensors count as a link between packages only up to this many holders: constants (all zeros, all ones) are held by
@@ -24,11 +24,20 @@ pub struct FamilyMember {
     pub fingerprint: Fingerprint,
 }
 
+/// What a package says it was made from, and the state of its row when that was read.
+#[derive(Debug, Clone)]
+pub struct DeclaredBases {
+    pub id: i64,
+    /// As `owner/name`.
+    pub base_models: Vec<String>,
+    row_version: i64,
+}
+
 /// What was concluded about one family.
 #[derive(Debug, Default)]
 pub struct FamilyConclusion {
     /// Every package that was looked at: its old edge and verdict are replaced.
-    pub members: Vec<i64>,
+    pub members: Vec<DeclaredBases>,
     pub edges: Vec<Edge>,
     pub verdicts: BTreeMap<i64, Verdict>,
 }
@@ -42,6 +51,39 @@ impl Store {
         )
         .fetch_all(&self.pool)
         .await?)
+    }
+
+    /// Packages after the id `after` whose lineage is due, by id.
+    pub async fn lineage_due_after(&self, after: i64, limit: i64) -> Result<Vec<i64>> {
+        Ok(sqlx::query_scalar!(
+            "SELECT id FROM packages WHERE lineage_due AND id > $1 ORDER BY id LIMIT $2",
+            after,
+            limit
+        )
+        .fetch_all(&self.pool)
+        .await?)
+    }
+
+    /// How many packages' lineage is due.
+    pub async fn count_lineage_due(&self) -> Result<i64> {
+        let count = sqlx::query_scalar!(r#"SELECT count(*) AS "count!" FROM packages WHERE lineage_due"#);
+        Ok(count.fetch_one(&self.pool).await?)
+    }
+
+    /// Is the lineage of any package due?
+    pub async fn is_lineage_due(&self) -> Result<bool> {
+        let due =
+            sqlx::query_scalar!(r#"SELECT EXISTS (SELECT 1 FROM packages WHERE lineage_due) AS "due!""#);
+        Ok(due.fetch_one(&self.pool).await?)
+    }
+
+    /// Is the lineage of one of `ids` due?
+    pub async fn is_lineage_due_of(&self, ids: &[i64]) -> Result<bool> {
+        let due = sqlx::query_scalar!(
+            r#"SELECT EXISTS (SELECT 1 FROM packages WHERE lineage_due AND id = ANY($1)) AS "due!""#,
+            ids
+        );
+        Ok(due.fetch_one(&self.pool).await?)
     }
 
     /// Packages that may be related to one of `ids`: same architecture signature, a declared base either way, a shared
@@ -122,24 +164,26 @@ impl Store {
             .collect()
     }
 
-    /// The declared bases of `ids` that have none of the weights compared: id and how many it declares.
-    pub async fn declared_bases(&self, ids: &[i64]) -> Result<Vec<(i64, Vec<String>)>> {
-        let rows = sqlx::query!(
-            "SELECT id, base_models FROM packages WHERE id = ANY($1) ORDER BY id",
+    /// What `ids` declare. To be asked before their weights: a package that changes afterwards stays due.
+    pub async fn declared_bases(&self, ids: &[i64]) -> Result<Vec<DeclaredBases>> {
+        Ok(sqlx::query_as!(
+            DeclaredBases,
+            r#"SELECT id, base_models, xmin::text::bigint AS "row_version!" FROM packages WHERE id = ANY($1) ORDER BY id"#,
             ids
         )
         .fetch_all(&self.pool)
-        .await?;
-        Ok(rows.into_iter().map(|row| (row.id, row.base_models)).collect())
+        .await?)
     }
 
     /// Replaces edges and verdicts of the members; nothing is written where nothing changed.
     pub async fn save_family(&self, conclusion: &FamilyConclusion) -> Result<()> {
         let mut transaction = self.pool.begin().await?;
+        let members: Vec<i64> = conclusion.members.iter().map(|member| member.id).collect();
+        lock_packages(&mut transaction, &members).await?;
         let children: Vec<i64> = conclusion.edges.iter().map(|edge| edge.child).collect();
         sqlx::query!(
             "DELETE FROM edges WHERE child_id = ANY($1) AND child_id <> ALL($2)",
-            &conclusion.members,
+            &members,
             &children
         )
         .execute(&mut *transaction)
@@ -154,6 +198,18 @@ impl Store {
 }
 
 type Transaction<'a> = sqlx::Transaction<'a, sqlx::Postgres>;
+
+/// Locks packages against change until the transaction ends, always in the same order, so that two transactions never wait for each
+/// other.
+pub(super) async fn lock_packages(transaction: &mut Transaction<'_>, ids: &[i64]) -> Result<()> {
+    sqlx::query!(
+        "SELECT id FROM packages WHERE id = ANY($1) ORDER BY id FOR NO KEY UPDATE",
+        ids
+    )
+    .fetch_all(&mut **transaction)
+    .await?;
+    Ok(())
+}
 
 async fn save_edge(transaction: &mut Transaction<'_>, edge: &Edge) -> Result<()> {
     let params = to_json("an edge's parameters", &edge.params)?;
@@ -193,18 +249,24 @@ async fn save_edge(transaction: &mut Transaction<'_>, edge: &Edge) -> Result<()>
 }
 
 async fn save_verdicts(transaction: &mut Transaction<'_>, conclusion: &FamilyConclusion) -> Result<()> {
-    let distinct: BTreeSet<i64> = conclusion.members.iter().copied().collect();
-    let ids: Vec<i64> = distinct.into_iter().collect();
+    let ids: Vec<i64> = conclusion.members.iter().map(|member| member.id).collect();
+    let row_versions: Vec<i64> = conclusion
+        .members
+        .iter()
+        .map(|member| member.row_version)
+        .collect();
     let verdicts = ids
         .iter()
         .map(|id| conclusion.verdicts.get(id).map(word).transpose())
         .collect::<Result<Vec<Option<String>>>>()?;
     sqlx::query!(
-        "UPDATE packages p SET verdict = new.verdict, lineage_due = false
-         FROM unnest($1::bigint[], $2::text[]) AS new (id, verdict)
+        "UPDATE packages p SET verdict = new.verdict,
+             lineage_due = p.lineage_due AND p.xmin::text::bigint <> new.row_version
+         FROM unnest($1::bigint[], $2::text[], $3::bigint[]) AS new (id, verdict, row_version)
          WHERE p.id = new.id AND (p.lineage_due OR p.verdict IS DISTINCT FROM new.verdict)",
         &ids,
-        &verdicts as &[Option<String>]
+        &verdicts as &[Option<String>],
+        &row_versions
     )
     .execute(&mut **transaction)
     .await?;

@@ -11,6 +11,7 @@
 pub mod api_keys;
 pub mod atlas;
 pub mod bom;
+pub mod bulk;
 pub mod changes;
 pub mod crawls;
 pub mod diffs;
@@ -26,6 +27,7 @@ pub mod packages;
 pub mod queued;
 pub mod revisions;
 pub mod schedules;
+pub mod server;
 pub mod similar;
 pub mod study;
 pub mod tensors;

@@ -5,6 +5,9 @@ use super::{Result, Store};
 use sqlx::types::Json;
 use time::OffsetDateTime;
 
+/// Failures told with a crawl: a hub of millions has thousands.
+const LISTED_FAILURES: i64 = 100;
+
 /// How much there is.
 pub struct CatalogueCounts {
     pub packages: i64,
@@ -55,6 +58,8 @@ pub struct CrawlRow {
     pub listed: i64,
     pub packages: i64,
     pub error: Option<String>,
+    pub failed: i64,
+    /// The first of those that failed.
     pub failures: Json<Vec<CrawlFailure>>,
 }
 
@@ -136,9 +141,13 @@ impl Store {
             CrawlRow,
             r#"SELECT id, hub, endpoint, author, search, package_limit, level, started_at, finished_at, active_at, listed,
                       packages, error,
-                      failures AS "failures: Json<Vec<CrawlFailure>>"
+                      (SELECT count(*) FROM crawl_failures f WHERE f.crawl_id = crawls.id) AS "failed!",
+                      (SELECT coalesce(jsonb_agg(jsonb_build_object('package', package, 'reason', reason) ORDER BY package), '[]')
+                       FROM (SELECT package, reason FROM crawl_failures f WHERE f.crawl_id = crawls.id ORDER BY package LIMIT $2)
+                            first) AS "failures!: Json<Vec<CrawlFailure>>"
                FROM crawls ORDER BY started_at DESC, id DESC LIMIT $1"#,
-            limit
+            limit,
+            LISTED_FAILURES
         )
         .fetch_all(&self.pool)
         .await?)

@@ -3,7 +3,7 @@
 use super::{
     Result, Store,
     fingerprints::decode,
-    lineage::{to_json, word},
+    lineage::{lock_packages, to_json, word},
 };
 use crate::fingerprint::Fingerprint;
 use crate::versioning::{AssignedVersion, Snapshot, SnapshotFile};
@@ -15,6 +15,8 @@ pub struct History {
     pub package_id: i64,
     /// `owner/name`
     pub name: String,
+    /// The state of the package's row before the history was read.
+    row_version: i64,
     revisions: Vec<HistoryRevision>,
     fingerprints: HashMap<i64, Fingerprint>,
 }
@@ -61,8 +63,8 @@ impl Store {
 
     /// Loads the history of a package, or only its revisions `only`.
     pub async fn history(&self, package_id: i64, only: Option<&[String]>) -> Result<History> {
-        let name = sqlx::query_scalar!(
-            r#"SELECT owner || '/' || name AS "name!" FROM packages WHERE id = $1"#,
+        let package = sqlx::query!(
+            r#"SELECT owner || '/' || name AS "name!", xmin::text::bigint AS "row_version!" FROM packages WHERE id = $1"#,
             package_id
         )
         .fetch_one(&self.pool)
@@ -88,10 +90,11 @@ impl Store {
             })
             .collect();
         self.load_files(&mut revisions).await?;
-        let fingerprints = self.load_fingerprints(&name, &revisions).await?;
+        let fingerprints = self.load_fingerprints(&package.name, &revisions).await?;
         Ok(History {
             package_id,
-            name,
+            name: package.name,
+            row_version: package.row_version,
             revisions,
             fingerprints,
         })
@@ -138,7 +141,8 @@ impl Store {
             .collect()
     }
 
-    /// Replaces the versions of a package; nothing is written where nothing changed.
+    /// Replaces the versions of a package; nothing is written where nothing changed. They stay due where the package changed after the
+    /// history was read.
     pub async fn save_versions(&self, history: &History, assigned: &[AssignedVersion]) -> Result<()> {
         let ids: HashMap<&str, i64> = history
             .revisions
@@ -146,6 +150,7 @@ impl Store {
             .map(|r| (r.revision.as_str(), r.id))
             .collect();
         let mut transaction = self.pool.begin().await?;
+        lock_packages(&mut transaction, &[history.package_id]).await?;
         for version in assigned {
             let Some(&revision_id) = ids.get(version.revision.as_str()) else {
                 continue;
@@ -153,8 +158,9 @@ impl Store {
             save_version(&mut transaction, revision_id, version).await?;
         }
         sqlx::query!(
-            "UPDATE packages SET versions_due = false WHERE id = $1 AND versions_due",
-            history.package_id
+            "UPDATE packages SET versions_due = false WHERE id = $1 AND versions_due AND xmin::text::bigint = $2",
+            history.package_id,
+            history.row_version
         )
         .execute(&mut *transaction)
         .await?;

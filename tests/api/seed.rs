@@ -6,7 +6,7 @@
 use heirloom::fingerprint::{Fingerprint, Level, fingerprint};
 use heirloom::lineage::{Edge, Feature, Relation, Verdict};
 use heirloom::store::Store;
-use heirloom::store::crawls::{CrawlFailure, CrawlPlan};
+use heirloom::store::crawls::{CrawlPlan, PackageOutcome};
 use heirloom::store::lineage::FamilyConclusion;
 use heirloom::store::packages::{PackageFacts, RevisionFacts};
 use heirloom::versioning::{AssignedVersion, Bump, BumpDecision, Reason};
@@ -179,8 +179,9 @@ async fn lineage(store: &Store, base: i64, tuned: i64, mixed: i64) {
             meaning: "share of tensors with equal digests".to_owned(),
         }],
     };
+    let members = store.declared_bases(&[base, tuned, mixed]).await.unwrap();
     let conclusion = FamilyConclusion {
-        members: vec![base, tuned, mixed],
+        members,
         edges: vec![
             edge(
                 tuned,
@@ -238,11 +239,13 @@ async fn crawl(store: &Store) {
         level: Level::Full,
     };
     let crawl = store.open_crawl(&plan).await.unwrap();
-    store.count_package(crawl.id).await.unwrap();
-    let failure = CrawlFailure {
-        package: "lab/broken".to_owned(),
-        reason: "model.safetensors: the header is cut off".to_owned(),
-    };
-    store.add_crawl_failure(crawl.id, &failure).await.unwrap();
+    let name = "lab/broken".to_owned();
+    let reason = "model.safetensors: the header is cut off".to_owned();
+    let outcome = PackageOutcome::failed(&name, reason);
+    store
+        .add_crawl_page(&crawl, std::slice::from_ref(&name), None)
+        .await
+        .unwrap();
+    store.finish_package(crawl.id, &name, &outcome).await.unwrap();
     store.finish_crawl(crawl.id, None).await.unwrap();
 }

@@ -49,6 +49,25 @@ fn write(folder: &Path, files: &[(&str, &[u8])]) {
     }
 }
 
+/// A hub folder of `count` small packages, each with weights of its own, in families of ten.
+pub fn many_packages(count: usize) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for number in 0..count {
+        let base = values(number as u64 / 10, 2 * 64 * 64);
+        let noise = values(1_000_000 + number as u64, base.len());
+        let own: Vec<f32> = base.iter().zip(&noise).map(|(x, n)| x + 0.05 * n).collect();
+        let weights = safetensors_bytes(&own, Dtype::F32);
+        let package = folder
+            .path()
+            .join(format!("owner-{}/model-{number}", number % 50));
+        write(
+            &package,
+            &[("model.safetensors", &weights), ("config.json", b"{}")],
+        );
+    }
+    folder
+}
+
 /// A hub folder: a base with two revisions, a cast and a fine-tune of it, a stranger, and a damaged upload.
 pub fn hub_folder() -> TempDir {
     let folder = tempfile::tempdir().unwrap();

@@ -5,6 +5,7 @@
 #![allow(dead_code, reason = "each test binary uses its part")]
 #![allow(clippy::unwrap_used)]
 
+pub mod faults;
 pub mod hub;
 
 use heirloom::postgres::{Cluster, Durability};
@@ -52,6 +53,33 @@ impl TestDatabase {
             name,
             server,
         }
+    }
+}
+
+impl TestDatabase {
+    /// Ends every connection to this database, as a network or a restarted server does.
+    pub async fn end_connections(&self) {
+        let statement = format!(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{}' AND pid <> pg_backend_pid()",
+            self.name
+        );
+        execute(&self.server.url, statement).await;
+    }
+
+    /// Has every new fingerprint refused as a server with a full disk does.
+    pub async fn fill_disk(&self) {
+        for statement in [
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+             $$ BEGIN RAISE EXCEPTION 'could not extend file' USING ERRCODE = '53100'; END $$",
+            "CREATE TRIGGER refuse BEFORE INSERT ON fingerprints FOR EACH ROW EXECUTE FUNCTION refuse()",
+        ] {
+            execute(&self.url, statement.to_owned()).await;
+        }
+    }
+
+    /// Takes fingerprints again.
+    pub async fn clear_disk(&self) {
+        execute(&self.url, "DROP TRIGGER refuse ON fingerprints".to_owned()).await;
     }
 }
 

@@ -607,6 +607,12 @@ export interface components {
             endpoint: string;
             /** @description Why it ended before the listing did, in one sentence. */
             error: string | null;
+            /**
+             * Format: int64
+             * @description How many packages or revisions failed.
+             */
+            failed: number;
+            /** @description The first hundred of them. */
             failures: components["schemas"]["CrawlFailure"][];
             /**
              * Format: date-time

@@ -17,6 +17,7 @@ const crawlOf = (crawl: Pick<Crawl, "id" | "started_at" | "packages"> & Partial<
   active_at: crawl.finished_at ?? minutesAgo(0),
   listed: crawl.packages,
   error: null,
+  failed: crawl.failures?.length ?? 0,
   failures: [],
   ...crawl,
 });
