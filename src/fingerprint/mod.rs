@@ -13,6 +13,7 @@ mod plan;
 mod probe;
 mod sample;
 mod scan;
+mod signature;
 mod sketch;
 mod stats;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod view;
 pub use invariants::{Invariants, KEPT_HASHES};
 pub use plan::BUDGET_BYTES;
 pub use probe::{Probe, probe_rows};
+pub use signature::{SIGNATURE_LENGTH, Signature};
 pub use sketch::{MAX_SIDE, Sketch};
 pub use stats::{DISTINCT_CAP, RUN_LENGTHS, Stats};
 pub use view::View;

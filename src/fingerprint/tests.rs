@@ -140,6 +140,29 @@ fn layout_leaves_the_model_digest() {
     assert_ne!(of(&touched).model_digest, whole.model_digest);
 }
 
+/// A relative is as far as its tensors moved, whatever they are called; independent weights are far.
+#[test]
+fn signatures_measure_how_far_models_are_apart() {
+    let base: Vec<Built> = (0..24)
+        .map(|layer| random(&format!("layers.{layer}.weight"), &[64, 96], layer))
+        .collect();
+    let moved: Vec<Built> = base
+        .iter()
+        .zip(100..)
+        .map(|(tensor, seed)| Built {
+            name: format!("other.{}", tensor.name),
+            ..tensor.plus(&random("", &[64, 96], seed), 0.1)
+        })
+        .collect();
+    let strangers: Vec<Built> = (200..224)
+        .map(|seed| random(&format!("{seed}.weight"), &[64, 96], seed))
+        .collect();
+    let [base, moved, strangers] = [base, moved, strangers].map(|tensors| of(&tensors).signature().unwrap());
+    let near = base.distance(&moved);
+    assert!((0.05..0.2).contains(&near), "{near}");
+    assert!(base.distance(&strangers) > 0.9);
+}
+
 #[test]
 fn threads_do_not_change_a_bit() {
     let tensors = [

@@ -1,6 +1,6 @@
 //! Fingerprints and the tensors they cover.
 
-use super::{Result, Store, StoreError, packages::refresh_fingerprint};
+use super::{Result, Store, StoreError, neighbours::insert_signature, packages::refresh_fingerprint};
 use crate::fingerprint::{FINGERPRINT_VERSION, Fingerprint, Level};
 
 /// A revision whose weights are still to be read.
@@ -191,6 +191,9 @@ pub(super) async fn insert_fingerprint(
     match inserted {
         Some(id) => {
             insert_tensors(transaction, id, fingerprint).await?;
+            if let Some(signature) = fingerprint.signature() {
+                insert_signature(transaction, id, &signature).await?;
+            }
             Ok(id)
         }
         None => Ok(sqlx::query_scalar!(
@@ -267,7 +270,7 @@ pub(super) fn level_of(name: &str) -> Result<Level> {
     }
 }
 
-fn version_column() -> i16 {
+pub(super) fn version_column() -> i16 {
     i16::try_from(FINGERPRINT_VERSION).unwrap_or(i16::MAX)
 }
 

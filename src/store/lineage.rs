@@ -1,6 +1,7 @@
 //! Families, their edges and the verdicts on declared bases.
 
-use super::{Result, Store, StoreError, fingerprints::decode};
+use super::fingerprints::{decode, version_column};
+use super::{Result, Store, StoreError};
 use crate::fingerprint::Fingerprint;
 use crate::lineage::{Edge, Verdict};
 use std::collections::BTreeMap;
@@ -9,6 +10,10 @@ use time::OffsetDateTime;
 /// Shared tensors count as a link between packages only up to this many holders: constants (all zeros, all ones) are held by
 /// everyone and say nothing.
 const MAX_TENSOR_HOLDERS: i32 = 64;
+
+/// Stored weights looked at because they are near weights that are not stored, and because they have the same shapes.
+const MAX_NEIGHBOURS: usize = 64;
+const MAX_SAME_SHAPES: i64 = 256;
 
 /// A package with full fingerprint, as lineage needs it.
 #[derive(Debug)]
@@ -118,21 +123,33 @@ impl Store {
         .await?)
     }
 
-    /// Packages that may be related to weights that are not stored: same architecture signature, or a shared tensor.
+    /// Packages that may be related to weights that are not stored: the nearest, those of the same shapes, those with a tensor in
+    /// common.
     pub async fn packages_like(&self, fingerprint: &Fingerprint) -> Result<Vec<i64>> {
+        let nearest: Vec<i64> = match fingerprint.signature() {
+            Some(signature) => self.nearest(&signature, MAX_NEIGHBOURS).await?,
+            None => Vec::new(),
+        }
+        .into_iter()
+        .map(|neighbour| neighbour.fingerprint_id)
+        .collect();
         let digests: Vec<Vec<u8>> = fingerprint
             .tensors
             .iter()
             .filter_map(|tensor| hex::decode(tensor.digest.as_ref()?).ok())
             .collect();
         Ok(sqlx::query_scalar!(
-            r#"SELECT p.id AS "id!" FROM packages p JOIN fingerprints f ON f.id = p.fingerprint_id WHERE f.architecture = $1
+            r#"SELECT p.id AS "id!" FROM packages p JOIN (SELECT id FROM fingerprints WHERE architecture = $1 LIMIT $5) f
+                   ON f.id = p.fingerprint_id
                UNION SELECT p.id FROM unnest($2::bytea[]) AS mine (digest)
                    JOIN LATERAL (SELECT o.fingerprint_id FROM tensors o WHERE o.digest = mine.digest LIMIT $3) other ON true
-                   JOIN packages p USING (fingerprint_id)"#,
+                   JOIN packages p USING (fingerprint_id)
+               UNION SELECT p.id FROM packages p WHERE p.fingerprint_id = ANY($4)"#,
             fingerprint.architecture,
             &digests,
-            i64::from(MAX_TENSOR_HOLDERS)
+            i64::from(MAX_TENSOR_HOLDERS),
+            &nearest,
+            MAX_SAME_SHAPES
         )
         .fetch_all(&self.pool)
         .await?)
@@ -144,8 +161,9 @@ impl Store {
             r#"SELECT p.id, p.hub, p.owner || '/' || p.name AS "name!", p.base_models, f.data,
                       coalesce((SELECT min(r.date) FROM revisions r WHERE r.package_id = p.id), p.created_at) AS date
                FROM packages p JOIN fingerprints f ON f.id = p.fingerprint_id
-               WHERE p.id = ANY($1) AND f.level = 'full' ORDER BY p.id"#,
-            ids
+               WHERE p.id = ANY($1) AND f.level = 'full' AND f.version = $2 ORDER BY p.id"#,
+            ids,
+            version_column()
         )
         .fetch_all(&self.pool)
         .await?;

@@ -22,6 +22,7 @@ pub mod fingerprints;
 pub mod licences;
 pub mod lineage;
 pub mod models;
+pub mod neighbours;
 pub mod overview;
 pub mod packages;
 pub mod queued;
