@@ -44,10 +44,22 @@ struct Identification {
     edge: Option<Link>,
     /// Crawled models that derive from it.
     descendants: Vec<Link>,
+    /// The crawled models whose weights are nearest, nearest first.
+    nearest: Vec<Near>,
     /// Crawled models it was compared with.
     compared: usize,
     /// What loading its files with the usual tools would do beyond reading tensors.
     findings: Vec<Finding>,
+}
+
+/// Models listed as nearest, and as descendants: one screen.
+const MAX_LISTED: usize = 5;
+
+#[derive(Debug, Serialize)]
+struct Near {
+    model: String,
+    /// About the relative difference of the weights; 1.4 for independent ones.
+    distance: f64,
 }
 
 #[derive(Debug, Serialize)]
@@ -135,10 +147,33 @@ fn identify(label: String, query: &Fingerprint, candidates: &[FamilyMember]) -> 
         architecture: query.architecture.clone(),
         edge: above,
         descendants,
+        nearest: nearest(query, candidates),
         compared: candidates.len(),
         findings: query.findings.clone(),
         reference: label,
     }
+}
+
+fn nearest(query: &Fingerprint, candidates: &[FamilyMember]) -> Vec<Near> {
+    let Some(signature) = query.signature() else {
+        return Vec::new();
+    };
+    let mut near: Vec<Near> = candidates
+        .iter()
+        .filter_map(|candidate| {
+            Some(Near {
+                model: format!("{}:{}", candidate.hub, candidate.name),
+                distance: signature.distance(&candidate.fingerprint.signature()?),
+            })
+        })
+        .collect();
+    near.sort_by(|a, b| {
+        a.distance
+            .total_cmp(&b.distance)
+            .then_with(|| a.model.cmp(&b.model))
+    });
+    near.truncate(MAX_LISTED);
+    near
 }
 
 fn link(edge: Edge, name_of: impl Fn(i64) -> String) -> Link {
@@ -183,13 +218,27 @@ fn describe(found: &Identification) -> String {
             );
         }
     }
-    for link in &found.descendants {
+    if !found.nearest.is_empty() {
+        text += "\nnearest weights (distance 0 is equal, 1.4 is unrelated)\n";
+    }
+    for near in &found.nearest {
+        let _ = writeln!(text, "  {:<10.4} {}", near.distance, near.model);
+    }
+    for link in found.descendants.iter().take(MAX_LISTED) {
         let outcome = &link.outcome;
         let _ = writeln!(
             text,
             "\n{} derives from it: {:?} ({})",
             link.child, outcome.relation, outcome.technique
         );
+    }
+    if let Some(more) = found
+        .descendants
+        .len()
+        .checked_sub(MAX_LISTED)
+        .filter(|more| *more > 0)
+    {
+        let _ = writeln!(text, "and {more} more derive from it");
     }
     let _ = writeln!(text, "\ncompared with {} crawled models", found.compared);
     text

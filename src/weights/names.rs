@@ -3,6 +3,10 @@
 //! Enters: a name as a file gives it. Leaves: the name Transformers gives a Llama's tensor of that role, less its wrappers, so
 //! that a GGUF, an original Llama release and a wrapped model line up with their parent. Names no rule knows keep their own.
 
+mod rules;
+
+use rules::RULES;
+
 /// What wrappers (data parallelism, compilation, PEFT, task heads) put before a model's own names.
 const WRAPPERS: &[&str] = &[
     "module.",
@@ -16,70 +20,27 @@ const WRAPPERS: &[&str] = &[
     "deberta.",
     "distilbert.",
     "gpt_neox.",
+    "vit.",
+    "deit.",
 ];
 
-/// Infixes that say how a layer is adapted, not which layer it is.
-const INFIXES: &[&str] = &[".base_layer", ".original_module"];
-
-/// A name without its last part (`.weight`, `.bias`) and its canonical form; `*` is a layer's number.
-const RULES: &[(&str, &str)] = &[
-    // GGUF: llama.cpp's gguf-py/gguf/constants.py.
-    ("token_embd", "embed_tokens"),
-    ("output_norm", "norm"),
-    ("output", "lm_head"),
-    ("blk.*.attn_norm", "layers.*.input_layernorm"),
-    ("blk.*.ffn_norm", "layers.*.post_attention_layernorm"),
-    ("blk.*.attn_q", "layers.*.self_attn.q_proj"),
-    ("blk.*.attn_k", "layers.*.self_attn.k_proj"),
-    ("blk.*.attn_v", "layers.*.self_attn.v_proj"),
-    ("blk.*.attn_qkv", "layers.*.self_attn.qkv_proj"),
-    ("blk.*.attn_output", "layers.*.self_attn.o_proj"),
-    ("blk.*.attn_q_norm", "layers.*.self_attn.q_norm"),
-    ("blk.*.attn_k_norm", "layers.*.self_attn.k_norm"),
-    ("blk.*.ffn_gate", "layers.*.mlp.gate_proj"),
-    ("blk.*.ffn_up", "layers.*.mlp.up_proj"),
-    ("blk.*.ffn_down", "layers.*.mlp.down_proj"),
-    // Original Llama releases.
-    ("tok_embeddings", "embed_tokens"),
-    ("layers.*.attention_norm", "layers.*.input_layernorm"),
-    ("layers.*.ffn_norm", "layers.*.post_attention_layernorm"),
-    ("layers.*.attention.wq", "layers.*.self_attn.q_proj"),
-    ("layers.*.attention.wk", "layers.*.self_attn.k_proj"),
-    ("layers.*.attention.wv", "layers.*.self_attn.v_proj"),
-    ("layers.*.attention.wo", "layers.*.self_attn.o_proj"),
-    ("layers.*.feed_forward.w1", "layers.*.mlp.gate_proj"),
-    ("layers.*.feed_forward.w2", "layers.*.mlp.down_proj"),
-    ("layers.*.feed_forward.w3", "layers.*.mlp.up_proj"),
-    // BERT and its kin.
-    ("embeddings.word_embeddings", "embed_tokens"),
-    (
-        "encoder.layer.*.attention.self.query",
-        "layers.*.self_attn.q_proj",
-    ),
-    ("encoder.layer.*.attention.self.key", "layers.*.self_attn.k_proj"),
-    (
-        "encoder.layer.*.attention.self.value",
-        "layers.*.self_attn.v_proj",
-    ),
-    (
-        "encoder.layer.*.attention.output.dense",
-        "layers.*.self_attn.o_proj",
-    ),
-    ("encoder.layer.*.intermediate.dense", "layers.*.mlp.up_proj"),
-    ("encoder.layer.*.output.dense", "layers.*.mlp.down_proj"),
-    // GPT-2.
-    ("wte", "embed_tokens"),
-    ("ln_f", "norm"),
-    ("h.*.ln_1", "layers.*.input_layernorm"),
-    ("h.*.ln_2", "layers.*.post_attention_layernorm"),
-    ("h.*.attn.c_attn", "layers.*.self_attn.qkv_proj"),
-    ("h.*.attn.c_proj", "layers.*.self_attn.o_proj"),
-    ("h.*.mlp.c_fc", "layers.*.mlp.up_proj"),
-    ("h.*.mlp.c_proj", "layers.*.mlp.down_proj"),
+/// Single files of diffusion models put their components behind these; packages of diffusers put them in folders.
+const COMPONENTS: &[(&str, &str)] = &[
+    ("model.diffusion_model.", "unet/"),
+    ("first_stage_model.", "vae/"),
+    ("cond_stage_model.transformer.", "text_encoder/"),
 ];
+
+/// Infixes that say how a layer is adapted, or by which ONNX operator it is computed; not which layer it is.
+const INFIXES: &[&str] = &[".base_layer", ".original_module", ".MatMul", ".Gemm"];
 
 /// The canonical form of `name`.
 pub fn canonical_name(name: &str) -> String {
+    for (prefix, component) in COMPONENTS {
+        if let Some(inner) = name.strip_prefix(prefix) {
+            return format!("{component}{inner}");
+        }
+    }
     let mut name = name.to_owned();
     for infix in INFIXES {
         name = name.replace(infix, "");
@@ -135,7 +96,29 @@ mod tests {
                 "norm.weight",
                 "transformer.ln_f.weight",
             ],
-            &["transformer.h.0.attn.c_attn.bias", "blk.0.attn_qkv.bias"],
+            &[
+                "transformer.h.0.attn.c_attn.bias",
+                "blk.0.attn_qkv.bias",
+                "gpt_neox.layers.0.attention.query_key_value.bias",
+                "blocks.0.attn.qkv.bias",
+            ],
+            // Transformers, GGUF, DistilBERT and timm.
+            &[
+                "bert.encoder.layer.3.output.dense.weight",
+                "blk.3.ffn_down.weight",
+                "distilbert.transformer.layer.3.ffn.lin2.weight",
+                "blocks.3.mlp.fc2.weight",
+                "vit.encoder.layer.3.output.dense.weight",
+                "model.layers.3.mlp.down_proj.MatMul.weight",
+            ],
+            &[
+                "vit.embeddings.patch_embeddings.projection.weight",
+                "patch_embed.proj.weight",
+            ],
+            &[
+                "model.diffusion_model.input_blocks.0.0.weight",
+                "unet/input_blocks.0.0.weight",
+            ],
         ] {
             let canonical: Vec<String> = names.iter().map(|name| canonical_name(name)).collect();
             assert!(

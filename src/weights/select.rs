@@ -232,6 +232,8 @@ mod tests {
             &["onnx/model.onnx", "onnx/model.onnx_data"],
         );
         check(&[".revisions/ab/model.safetensors"], &[]);
+        // A listing that leads out of its folder is not followed; a shard index is not read at all, names tell the shards.
+        check(&["../model.safetensors", "a/../../model.safetensors"], &[]);
         check(&[], &[]);
     }
 
