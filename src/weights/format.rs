@@ -2,7 +2,9 @@
 //!
 //! Enters: a weight file. Leaves: its [`Header`], read by whichever format its first bytes betray.
 
-use super::{Finding, TensorInfo, WeightFile, WeightsError, archive, gguf, npz, onnx, safetensors, torch};
+use super::{
+    Finding, TensorInfo, WeightFile, WeightsError, archive, flax, gguf, h5, npz, onnx, safetensors, torch,
+};
 use std::collections::BTreeMap;
 
 /// What a format's reader finds in one file.
@@ -65,10 +67,20 @@ pub(super) const FORMATS: &[Format] = &[
         recognises: |_| false,
         read: |file, _| Err(unknown(file)),
     },
+    Format {
+        extensions: &["h5", "hdf5"],
+        recognises: |prefix| prefix.starts_with(h5::MAGIC),
+        read: |file, _| h5::read(file),
+    },
+    Format {
+        extensions: &["msgpack"],
+        recognises: flax::recognises,
+        read: |file, _| flax::read(file),
+    },
 ];
 
 /// The formats by name, for the error that none of them fits.
-pub(super) const NAMES: &str = "safetensors, PyTorch, GGUF, ONNX, npz";
+pub(super) const NAMES: &str = "safetensors, PyTorch, GGUF, ONNX, npz, HDF5, Flax";
 
 const PREFIX_BYTES: u64 = 16;
 

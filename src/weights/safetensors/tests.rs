@@ -32,7 +32,7 @@ fn each_broken_rule_is_named() {
     check(
         "[]",
         &[],
-        "is not a weight format that Heirloom reads (safetensors, PyTorch, GGUF, ONNX, npz)",
+        "is not a weight format that Heirloom reads (safetensors, PyTorch, GGUF, ONNX, npz, HDF5, Flax)",
     );
     check(
         &format!(r#"{{"a":{{{f32_pair},"data_offsets":[0,8]}},"a":{{{f32_pair},"data_offsets":[0,8]}}}}"#),
