@@ -3,6 +3,7 @@
 //! Enters: fingerprints and their groups. Leaves: pairs. Within a group the nearest by whole-model distance; across groups, models
 //! that share tensors or many shapes. A family of a thousand costs thousands of comparisons, not a million.
 
+use super::align::cosine;
 use super::cells::{Group, squared_norm};
 use super::decide::{adapter_fit, adapter_kind, packing_of};
 use crate::fingerprint::{Fingerprint, View};
@@ -16,7 +17,7 @@ const RELATED: f64 = 1.7;
 /// Share of the smaller model's matrix elements whose shapes both have, for groups to be compared.
 const SHAPE_OVERLAP: f64 = 0.25;
 /// Comparisons across two groups, for each member of the one.
-const ACROSS: usize = 64;
+const ACROSS: usize = 256;
 
 /// Pairs (lower place first), and for each member its relatives within its group, nearest first.
 pub(super) struct Candidates {
@@ -38,7 +39,7 @@ pub(super) fn candidates(fingerprints: &[&Fingerprint], groups: &[Group]) -> Can
     for (index, a) in groups.iter().enumerate() {
         for b in &groups[index + 1..] {
             if overlap(fingerprints[a.members[0]], fingerprints[b.members[0]]) {
-                pairs.extend(across(a, b));
+                pairs.extend(across(fingerprints, a, b));
             }
         }
     }
@@ -69,14 +70,57 @@ fn within(group: &Group) -> Vec<(usize, Vec<usize>)> {
         .collect()
 }
 
-fn across(a: &Group, b: &Group) -> impl Iterator<Item = (usize, usize)> {
-    a.members.iter().flat_map(|first| {
-        b.members
+/// For each member of the smaller group those of the other that are most like it; all, up to a bound, where likeness cannot be told.
+fn across<'g>(
+    fingerprints: &'g [&Fingerprint],
+    a: &'g Group,
+    b: &'g Group,
+) -> impl Iterator<Item = (usize, usize)> + 'g {
+    let (few, many) = if a.members.len() <= b.members.len() {
+        (a, b)
+    } else {
+        (b, a)
+    };
+    few.members.iter().flat_map(move |first| {
+        let mut likely: Vec<(f64, usize)> = many
+            .members
             .iter()
-            .take(ACROSS)
-            .map(move |second| (*first.min(second), *first.max(second)))
+            .map(|second| (likeness(fingerprints[*first], fingerprints[*second]), *second))
+            .collect();
+        likely.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let told = likely.iter().filter(|(likeness, _)| *likeness > LIKE).count();
+        likely.truncate(if told > 0 { told.min(LIKELY) } else { ACROSS });
+        likely
+            .into_iter()
+            .map(move |(_, second)| (*first.min(&second), *first.max(&second)))
     })
 }
+
+/// Cosine of the largest tensors of one name and shape; 1 for equal ones.
+fn likeness(a: &Fingerprint, b: &Fingerprint) -> f64 {
+    let mut common: Vec<_> = a
+        .tensors
+        .iter()
+        .filter(|tensor| !View::of(&tensor.shape).is_vector())
+        .filter_map(|tensor| {
+            Some((
+                tensor,
+                b.tensor(&tensor.name)
+                    .filter(|other| other.shape == tensor.shape)?,
+            ))
+        })
+        .collect();
+    common.sort_by_key(|(tensor, _)| std::cmp::Reverse(tensor.elements()));
+    let likenesses = common
+        .iter()
+        .take(3)
+        .filter_map(|(tensor, other)| cosine(tensor, other));
+    likenesses.fold(0.0, f64::max)
+}
+
+/// Likeness from which models are of one family, and how many of those are compared.
+const LIKE: f64 = 0.3;
+const LIKELY: usize = 48;
 
 /// Pairs whose largest matrices hold the same multiset of values: neurons in another order are far apart by distance.
 fn same_values_elsewhere(fingerprints: &[&Fingerprint]) -> Vec<(usize, usize)> {

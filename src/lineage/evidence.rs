@@ -25,7 +25,13 @@ pub(super) struct Elements {
     pub rounded_f16: f64,
     /// Differing bits of the f32 patterns, summed.
     pub bits: f64,
+    /// Neighbours in the parent's order, within short runs of a row, and those whose order the child turns round: rounding never does.
+    pub ordered: f64,
+    pub turned: f64,
 }
+
+/// Length of the runs within which order is compared: no usual quantization group is shorter.
+const RUN: usize = 16;
 
 /// One aligned tensor of one shape.
 #[derive(Debug, Clone, Copy)]
@@ -64,6 +70,8 @@ pub(super) struct Evidence<'a> {
     pub tensors: Vec<TensorEvidence<'a>>,
     /// Aligned by name, with another shape.
     pub reshaped: Vec<Pair<'a>>,
+    /// The same values in another shape: transposed or flattened.
+    pub transposed: Vec<Pair<'a>>,
 }
 
 impl<'a> Evidence<'a> {
@@ -71,6 +79,7 @@ impl<'a> Evidence<'a> {
         let alignment = align(parent, child);
         let (same, reshaped): (Vec<Pair<'a>>, Vec<Pair<'a>>) =
             alignment.pairs.iter().partition(|pair| pair.same_shape());
+        let (transposed, reshaped) = reshaped.into_iter().partition(holds_same_values);
         let tensors = same.into_iter().filter_map(compare).collect();
         Self {
             parent,
@@ -78,6 +87,7 @@ impl<'a> Evidence<'a> {
             alignment,
             tensors,
             reshaped,
+            transposed,
         }
     }
 
@@ -101,22 +111,29 @@ impl<'a> Evidence<'a> {
         (delta / norm.max(f64::MIN_POSITIVE)).sqrt()
     }
 
-    /// Squared delta over squared norm, averaged over the child's elements: large-valued tensors count no more than others, and what
-    /// has no counterpart counts as moved by its whole norm.
-    pub fn balanced_delta(&self) -> f64 {
+    /// Squared delta over squared norm, averaged over the elements that have a counterpart: large-valued tensors count no more than
+    /// others.
+    pub fn matched_delta(&self) -> f64 {
         let (sum, elements) = self.tensors.iter().fold((0.0, 0.0), |(sum, elements), tensor| {
             let count = tensor.view.elements() as f64;
-            let norm = 0.5
-                * (tensor.parent_square
-                    + if tensor.coded {
-                        tensor.parent_square
-                    } else {
-                        tensor.child_square
-                    });
+            let norm = if tensor.coded {
+                tensor.parent_square
+            } else {
+                0.5 * (tensor.parent_square + tensor.child_square)
+            };
             (sum + count * share(tensor.delta_square, norm), elements + count)
         });
-        let rest = (self.child.parameters as f64 - elements).max(0.0);
-        share(sum + rest, elements + rest)
+        if elements > 0.0 { sum / elements } else { 1.0 }
+    }
+
+    /// Share of neighbours, in the parent's order, whose order the child turns round, over matrices that changed.
+    pub fn disorder(&self) -> f64 {
+        let (turned, ordered) = self
+            .changed_matrices()
+            .fold((0.0, 0.0), |(turned, ordered), tensor| {
+                (turned + tensor.elements.turned, ordered + tensor.elements.ordered)
+            });
+        share(turned, ordered)
     }
 
     /// Elements of matched matrices, as a share of the smaller model's.
@@ -141,23 +158,23 @@ impl<'a> Evidence<'a> {
         share(related.count() as f64, matrices.len() as f64)
     }
 
-    /// Elements of the child that have a counterpart of the same shape, as a share of all.
+    /// Elements of the child that have a counterpart of the same size, as a share of all.
     pub fn child_covered(&self) -> f64 {
-        let covered: f64 = self
-            .tensors
-            .iter()
-            .map(|tensor| tensor.view.elements() as f64)
-            .sum();
-        share(covered, self.child.parameters as f64)
+        share(self.covered(), self.child.parameters as f64)
     }
 
     pub fn parent_covered(&self) -> f64 {
-        let covered: f64 = self
-            .tensors
-            .iter()
-            .map(|tensor| tensor.view.elements() as f64)
-            .sum();
-        share(covered, self.parent.parameters as f64)
+        let copies = self.alignment.copies.iter().map(|pair| pair.child.elements());
+        share(
+            self.covered() - copies.sum::<u64>() as f64,
+            self.parent.parameters as f64,
+        )
+    }
+
+    fn covered(&self) -> f64 {
+        let compared = self.tensors.iter().map(|tensor| tensor.view.elements());
+        let transposed = self.transposed.iter().map(|pair| pair.child.elements());
+        compared.chain(transposed).sum::<u64>() as f64
     }
 
     /// Sum of what probes show over the tensors that changed.
@@ -166,6 +183,15 @@ impl<'a> Evidence<'a> {
             sum.add(&tensor.elements);
             sum
         })
+    }
+}
+
+fn holds_same_values(pair: &Pair<'_>) -> bool {
+    match (&pair.parent.invariants, &pair.child.invariants) {
+        (Some(parent), Some(child)) => {
+            parent.values == child.values && pair.parent.elements() == pair.child.elements()
+        }
+        _ => false,
     }
 }
 
@@ -183,6 +209,8 @@ impl Elements {
         self.rounded_bf16 += other.rounded_bf16;
         self.rounded_f16 += other.rounded_f16;
         self.bits += other.bits;
+        self.ordered += other.ordered;
+        self.turned += other.turned;
     }
 
     fn of(parent: &Probe, child: &Probe, height: u64) -> Self {
@@ -191,8 +219,22 @@ impl Elements {
             for (parent, child) in parent.iter().zip(child) {
                 elements.add_one(*parent, *child);
             }
+            for (parent, child) in parent.chunks(RUN).zip(child.chunks(RUN)) {
+                elements.add_order(parent, child);
+            }
         }
         elements
+    }
+
+    fn add_order(&mut self, parent: &[f32], child: &[f32]) {
+        let mut run: Vec<(f32, f32)> = parent.iter().copied().zip(child.iter().copied()).collect();
+        run.sort_by(|a, b| a.0.total_cmp(&b.0));
+        for [(before, first), (after, second)] in run.array_windows() {
+            if before < after {
+                self.ordered += 1.0;
+                self.turned += f64::from(u8::from(first > second));
+            }
+        }
     }
 
     fn add_one(&mut self, parent: f32, child: f32) {
@@ -237,9 +279,32 @@ pub(super) fn common_rows<'p>(
 /// True for element types that hold weights. Indices and masks are no evidence.
 pub(super) fn is_float(dtype: Dtype) -> bool {
     use Dtype::{BF16, F4, F8E4M3, F8E4M3FNUZ, F8E5M2, F8E5M2FNUZ, F16, F32, F64};
-    matches!(
+    let plain = matches!(
         dtype,
         F16 | BF16 | F32 | F64 | F8E4M3 | F8E5M2 | F8E4M3FNUZ | F8E5M2FNUZ | F4
+    );
+    plain || is_block(dtype)
+}
+
+/// Block types of ggml, which decode to weights.
+pub(super) fn is_block(dtype: Dtype) -> bool {
+    use Dtype::{IQ4NL, IQ4XS, MXFP4, Q2K, Q3K, Q4_0, Q4_1, Q4K, Q5_0, Q5_1, Q5K, Q6K, Q8_0, TQ1_0, TQ2_0};
+    matches!(
+        dtype,
+        Q4_0 | Q4_1
+            | Q5_0
+            | Q5_1
+            | Q8_0
+            | Q2K
+            | Q3K
+            | Q4K
+            | Q5K
+            | Q6K
+            | IQ4NL
+            | IQ4XS
+            | TQ1_0
+            | TQ2_0
+            | MXFP4
     )
 }
 

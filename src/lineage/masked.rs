@@ -7,15 +7,16 @@ use crate::fingerprint::Fingerprint;
 use crate::weights::Dtype;
 
 /// Share of the probed elements that must be explained.
-const EXPLAINED: f64 = 0.85;
+const EXPLAINED: f64 = 0.75;
 /// Relative error of an explained element.
 const TOLERANCE: f64 = 0.03;
 /// Elements below which nothing is concluded.
 const FEWEST_ELEMENTS: usize = 200;
-/// Chance of keeping a small element over that of keeping a large one, below which dropping went by size.
-const BY_SIZE: f64 = 0.6;
-/// The largest elements, as a share, and the chance of keeping them, below which outliers were dropped.
-const OUTLIERS: f64 = 0.005;
+/// Chance of keeping one of the smaller elements over that of the larger ones, below which dropping went by size.
+const BY_SIZE: f64 = 0.5;
+/// The largest elements of a tensor, as a share, and their chance over that of the others, below which outliers were dropped.
+const OUTLIERS: f64 = 0.008;
+const DROPPED_OUTLIERS: f64 = 0.5;
 
 /// How elements were dropped.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,6 +29,7 @@ pub(super) struct Masked {
 
 /// One probed element: the change of each task, and of the child, from the base, and what rounding may have moved.
 struct Element {
+    tensor: usize,
     tasks: Vec<f64>,
     child: f64,
     rounding: f64,
@@ -42,44 +44,71 @@ pub(super) fn explain(base: &Fingerprint, tuned: &[&Fingerprint], child: &Finger
     let scales: Vec<f64> = (0..tuned.len())
         .map(|task| scale_of(&elements, task))
         .collect::<Option<_>>()?;
-    let masks: Vec<Option<u32>> = elements.iter().map(|element| mask_of(element, &scales)).collect();
+    let mix = mix_of(&elements, &scales);
+    let masks: Vec<Option<u32>> = elements
+        .iter()
+        .map(|element| mask_of(element, &scales, mix))
+        .collect();
     let explained = masks.iter().flatten().count() as f64 / elements.len() as f64;
     if explained < EXPLAINED {
         return None;
     }
-    // (size of the task's change, kept?), over all tasks
-    let mut kept: Vec<(f64, bool)> = Vec::new();
-    for (element, mask) in elements.iter().zip(&masks) {
-        let Some(mask) = mask else { continue };
-        kept.extend(
-            element
-                .tasks
-                .iter()
-                .enumerate()
-                .map(|(task, change)| (change.abs(), mask >> task & 1 == 1)),
-        );
-    }
-    kept.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let chance = |part: &[(f64, bool)]| {
-        part.iter().filter(|(_, kept)| *kept).count() as f64 / part.len().max(1) as f64
+    let kept = kept_by_size(&elements, &masks, tuned.len());
+    let chance = |from: f64, to: f64| {
+        let part = kept.iter().filter(|(rank, _)| (from..to).contains(rank));
+        part.clone().filter(|(_, kept)| *kept).count() as f64 / part.count().max(1) as f64
     };
-    let density = chance(&kept);
-    let (small, large) = kept.split_at(kept.len() / 2);
-    let outliers = &kept[kept.len() - ((kept.len() as f64 * OUTLIERS) as usize).max(5).min(kept.len())..];
-    let technique = if density > 0.98 {
+    let all = chance(0.0, 1.1);
+    if all > 0.98 {
         return None;
-    } else if chance(outliers) < 0.5 * chance(large) {
+    }
+    let technique = if chance(1.0 - OUTLIERS, 1.1) < DROPPED_OUTLIERS * chance(0.5, 0.9) {
         "breadcrumbs"
-    } else if chance(small) < BY_SIZE * chance(large) {
+    } else if chance(0.0, 0.3) < BY_SIZE * chance(0.7, 1.1) {
         "ties"
     } else {
         "dare"
+    };
+    // what a vote on signs silenced was not dropped: none of the tasks shows where all were
+    let silent = masks.iter().flatten().filter(|mask| **mask == 0).count() as f64;
+    let seen = masks.iter().flatten().count().max(1) as f64;
+    let density = match technique {
+        "ties" => 1.0 - (silent / seen).powf(1.0 / tuned.len() as f64),
+        _ => all,
     };
     Some(Masked {
         technique,
         density,
         explained,
     })
+}
+
+/// For each task of each explained element: the rank of its size within its tensor, from 0 to 1, and whether it was kept.
+fn kept_by_size(elements: &[Element], masks: &[Option<u32>], tasks: usize) -> Vec<(f64, bool)> {
+    let mut kept = Vec::new();
+    for task in 0..tasks {
+        let mut start = 0;
+        while start < elements.len() {
+            let tensor = elements[start].tensor;
+            let count = elements[start..]
+                .iter()
+                .take_while(|element| element.tensor == tensor)
+                .count();
+            let mut order: Vec<usize> = (start..start + count).collect();
+            order.sort_by(|a, b| {
+                elements[*a].tasks[task]
+                    .abs()
+                    .total_cmp(&elements[*b].tasks[task].abs())
+            });
+            for (rank, index) in order.into_iter().enumerate() {
+                if let Some(mask) = masks[index] {
+                    kept.push(((rank as f64 + 0.5) / count as f64, mask >> task & 1 == 1));
+                }
+            }
+            start += count;
+        }
+    }
+    kept
 }
 
 fn elements(base: &Fingerprint, tuned: &[&Fingerprint], child: &Fingerprint) -> Vec<Element> {
@@ -117,6 +146,7 @@ fn elements(base: &Fingerprint, tuned: &[&Fingerprint], child: &Fingerprint) -> 
             let rounding = precision * start.abs();
             if tasks.iter().all(|task| task.abs() > 4.0 * rounding) {
                 elements.push(Element {
+                    tensor: place,
                     child: f64::from(end.row(row)[col]) - start,
                     tasks,
                     rounding,
@@ -128,7 +158,7 @@ fn elements(base: &Fingerprint, tuned: &[&Fingerprint], child: &Fingerprint) -> 
 }
 
 /// Relative spacing of an element type's values.
-fn rounding(dtype: Dtype) -> f64 {
+pub(super) fn rounding(dtype: Dtype) -> f64 {
     match dtype {
         Dtype::BF16 => 1.0 / 256.0,
         Dtype::F16 => 1.0 / 2048.0,
@@ -159,7 +189,7 @@ fn scale_of(elements: &[Element], task: usize) -> Option<f64> {
 }
 
 /// The tasks that an element shows, added up or, where they agree, averaged.
-fn mask_of(element: &Element, scales: &[f64]) -> Option<u32> {
+fn mask_of(element: &Element, scales: &[f64], mix: Option<f64>) -> Option<u32> {
     let fits = |value: f64| {
         let allowed = TOLERANCE * value.abs().max(element.child.abs()) + 2.0 * element.rounding;
         (element.child - value).abs() <= allowed
@@ -173,6 +203,28 @@ fn mask_of(element: &Element, scales: &[f64]) -> Option<u32> {
             .enumerate()
             .filter(|(task, _)| mask >> task & 1 == 1);
         let sum: f64 = chosen.map(|(task, scale)| scale * element.tasks[task]).sum();
-        fits(sum) || mask.count_ones() > 1 && fits(sum / f64::from(mask.count_ones()))
+        let both = || match (mix, scales) {
+            (Some(mix), [first, second]) if *mask == 3 => {
+                fits((1.0 - mix) * first * element.tasks[0] + mix * second * element.tasks[1])
+            }
+            _ => false,
+        };
+        fits(sum) || mask.count_ones() > 1 && fits(sum / f64::from(mask.count_ones())) || both()
     })
+}
+
+/// Where two tasks agree they may be averaged by weight: the weight of the second that most elements between the two show.
+fn mix_of(elements: &[Element], scales: &[f64]) -> Option<f64> {
+    let [first, second] = scales else { return None };
+    let mut bins = [0usize; 50];
+    for element in elements {
+        let (a, b) = (first * element.tasks[0], second * element.tasks[1]);
+        let weight = (element.child - a) / (b - a);
+        if a * b > 0.0 && (b - a).abs() > 0.2 * a.abs().max(b.abs()) && (0.02..0.98).contains(&weight) {
+            bins[(weight * 50.0) as usize] += 1;
+        }
+    }
+    let (bin, count) = bins.into_iter().enumerate().max_by_key(|(_, count)| *count)?;
+    let total: usize = bins.iter().sum();
+    (count * 8 > total && count > 10).then(|| (bin as f64 + 0.5) / 50.0)
 }

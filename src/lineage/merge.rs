@@ -9,9 +9,6 @@ use nalgebra::{DMatrix, DVector};
 const UNEXPLAINED: f64 = 0.12;
 /// A weight smaller than this is no parent.
 const LEAST_WEIGHT: f64 = 0.04;
-/// The same for merges that drop elements, and how many of them are looked into.
-const PARTLY: f64 = 0.95;
-const PARTLY_TRIED: usize = 8;
 /// Relatives tried together.
 pub(super) const MOST_RELATIVES: usize = 8;
 /// Most parents of a merge.
@@ -26,8 +23,12 @@ pub(super) struct Combination {
     pub remainder: f64,
 }
 
-/// The combinations of fewest `relatives` that explain `child`, or none.
-pub(super) fn explain(child: &[f32], relatives: &[&[f32]]) -> Vec<Combination> {
+/// What `accept` makes of the combinations of fewest `relatives` that explain `child`, or nothing.
+pub(super) fn explain<T>(
+    child: &[f32],
+    relatives: &[&[f32]],
+    accept: impl Fn(Combination) -> Option<T>,
+) -> Vec<T> {
     let distances = relatives.iter().map(|relative| squared_distance(child, relative));
     let nearest = distances.fold(f64::INFINITY, f64::min);
     if relatives.len() < 2 || nearest == 0.0 {
@@ -43,17 +44,19 @@ pub(super) fn explain(child: &[f32], relatives: &[&[f32]]) -> Vec<Combination> {
     }
     // fewer parents may leave somewhat more
     let enough = (3.0 * best + 0.005).min(UNEXPLAINED);
+    let is_weighty = |combination: &Combination| {
+        combination.remainder <= enough
+            && combination
+                .weights
+                .iter()
+                .all(|(_, weight)| weight.abs() >= LEAST_WEIGHT)
+    };
     for count in 2..=MOST_PARENTS.min(relatives.len()) {
-        let found: Vec<Combination> = subsets(relatives.len(), count)
+        let found: Vec<T> = subsets(relatives.len(), count)
             .iter()
             .filter_map(|active| gram.solve(active, nearest))
-            .filter(|combination| combination.remainder <= enough)
-            .filter(|combination| {
-                combination
-                    .weights
-                    .iter()
-                    .all(|(_, weight)| weight.abs() >= LEAST_WEIGHT)
-            })
+            .filter(is_weighty)
+            .filter_map(&accept)
             .collect();
         if !found.is_empty() {
             return found;
@@ -62,22 +65,21 @@ pub(super) fn explain(child: &[f32], relatives: &[&[f32]]) -> Vec<Combination> {
     Vec::new()
 }
 
-/// The best combinations of three `relatives`, however much they leave: where to look for merges that drop elements.
-pub(super) fn explain_partly(child: &[f32], relatives: &[&[f32]]) -> Vec<Combination> {
+/// What the combination of just the `active` relatives leaves.
+pub(super) fn remainder(child: &[f32], relatives: &[&[f32]], active: &[usize]) -> Option<Combination> {
     let distances = relatives.iter().map(|relative| squared_distance(child, relative));
     let nearest = distances.fold(f64::INFINITY, f64::min);
-    if relatives.len() < 3 || nearest == 0.0 {
-        return Vec::new();
-    }
-    let gram = Gram::of(child, relatives);
-    let mut found: Vec<Combination> = subsets(relatives.len(), 3)
-        .iter()
-        .filter_map(|active| gram.solve(active, nearest))
-        .filter(|combination| combination.remainder < PARTLY)
-        .collect();
-    found.sort_by(|a, b| a.remainder.total_cmp(&b.remainder));
-    found.truncate(PARTLY_TRIED);
-    found
+    let chosen: Vec<&[f32]> = active.iter().map(|index| relatives[*index]).collect();
+    let everyone: Vec<usize> = (0..chosen.len()).collect();
+    let found = Gram::of(child, &chosen).solve(&everyone, nearest.max(f64::MIN_POSITIVE))?;
+    Some(Combination {
+        weights: found
+            .weights
+            .iter()
+            .map(|(place, weight)| (active[*place], *weight))
+            .collect(),
+        remainder: found.remainder,
+    })
 }
 
 /// All choices of `count` of the first `among` numbers.

@@ -4,9 +4,12 @@
 //! also a combination of M and B: the hypothesis with weights between 0 and 1 wins, then the one whose task vectors are closest to orthogonal.
 
 use super::cells::Group;
+use super::decide::{Decision, decide};
+use super::evidence::Evidence;
 use super::grid::grid_of;
-use super::masked::{self, Masked};
-use super::merge::{Combination, MOST_RELATIVES, explain, explain_partly};
+use super::masked::Masked;
+use super::merge::{Combination, MOST_RELATIVES, explain, remainder};
+use super::sampled::{dropped, mixed_then_pruned};
 use super::{Edge, Feature, Member, Relation};
 use crate::fingerprint::{Fingerprint, View};
 use rayon::prelude::*;
@@ -33,51 +36,62 @@ pub(super) struct Merge {
     masked: Option<Masked>,
     /// Each tensor has a weight of its own.
     by_tensor: Option<&'static str>,
+    /// What was done to the merge afterwards.
+    then: Option<Decision>,
 }
 
 pub(super) fn merges(
     members: &[&Member<'_>],
     groups: &[Group],
     nearest: &HashMap<usize, Vec<usize>>,
+    holders: &HashMap<&str, usize>,
 ) -> Vec<Merge> {
     groups
         .iter()
         .filter(|group| group.members.len() >= 3)
-        .flat_map(|group| of_group(members, group, nearest))
+        .flat_map(|group| of_group(members, group, nearest, holders))
         .collect()
 }
 
-fn of_group(members: &[&Member<'_>], group: &Group, nearest: &HashMap<usize, Vec<usize>>) -> Vec<Merge> {
+fn of_group(
+    members: &[&Member<'_>],
+    group: &Group,
+    nearest: &HashMap<usize, Vec<usize>>,
+    holders: &HashMap<&str, usize>,
+) -> Vec<Merge> {
     let place: HashMap<usize, usize> = group
         .members
         .iter()
         .enumerate()
         .map(|(place, member)| (*member, place))
         .collect();
-    let vector = |member: &usize| group.cells[place[member]].as_slice();
+    let plain = plain_members(members, group);
+    let narrow = group.rounded.iter().filter(|rounded| **rounded).count() * 2 < group.members.len();
+    let can_be_parent = |member: usize| plain[&member] && !(narrow && group.rounded[place[&member]]);
+    let common: Vec<f64> = group
+        .members
+        .iter()
+        .map(|member| commonness(members[*member].fingerprint, holders))
+        .collect();
     let find = |child: &usize, without: &HashSet<usize>| -> Vec<Merge> {
         let near = nearest
             .get(child)
             .into_iter()
             .flatten()
-            .filter(|relative| !without.contains(relative));
+            .filter(|relative| !without.contains(relative) && can_be_parent(**relative));
         let places: Vec<usize> = near.map(|relative| place[relative]).collect();
-        let relatives: Vec<usize> = spread(group, place[child], &places)
-            .into_iter()
-            .map(|place| group.members[place])
-            .collect();
-        let vectors: Vec<&[f32]> = relatives.iter().map(vector).collect();
-        let combinations = explain(vector(child), &vectors);
-        let straight: Vec<Merge> = combinations
-            .into_iter()
-            .filter_map(|combination| Merge::of(*child, &relatives, &vectors, combination))
-            .collect();
-        if !straight.is_empty() {
-            return straight;
+        let search = Search {
+            members,
+            group,
+            child: place[child],
+            near: &places,
+            common: &common,
+        };
+        if plain[child] {
+            search.whole()
+        } else {
+            search.pruned().into_iter().collect()
         }
-        let by_tensor = tensor_by_tensor(group, place[child], &relatives, &vectors);
-        let masked = || Merge::masked(members, *child, vector(child), &relatives, &vectors);
-        by_tensor.or_else(masked).into_iter().collect()
     };
     let first: Vec<Merge> = group
         .members
@@ -98,8 +112,134 @@ fn of_group(members: &[&Member<'_>], group: &Group, nearest: &HashMap<usize, Vec
     accept(again)
 }
 
+/// One child, and those of its group that it may be a merge of, nearest first; by their places.
+struct Search<'s, 'm> {
+    members: &'s [&'s Member<'m>],
+    group: &'s Group,
+    child: usize,
+    near: &'s [usize],
+    /// How common the tensors of each are.
+    common: &'s [f64],
+}
+
+/// Relatives whose probes are looked at.
+const MOST_SAMPLED: usize = 32;
+
+impl Search<'_, '_> {
+    fn vector(&self, place: usize) -> &[f32] {
+        self.group.cells[place].as_slice()
+    }
+
+    fn print(&self, place: usize) -> &Fingerprint {
+        self.members[self.group.members[place]].fingerprint
+    }
+
+    /// Sums of whole models first, then of whole tensors, then of some elements.
+    fn whole(&self) -> Vec<Merge> {
+        let relatives = spread(self.group, self.child, self.near);
+        let vectors: Vec<&[f32]> = relatives.iter().map(|place| self.vector(*place)).collect();
+        let straight = explain(self.vector(self.child), &vectors, |combination| {
+            let (relatives, combination) = self.nearer_twins(&relatives, combination);
+            let vectors: Vec<&[f32]> = relatives.iter().map(|place| self.vector(*place)).collect();
+            let ids: Vec<usize> = relatives.iter().map(|place| self.group.members[*place]).collect();
+            Merge::of(self.group.members[self.child], &ids, &vectors, combination)
+        });
+        if !straight.is_empty() {
+            return straight;
+        }
+        let ids: Vec<usize> = relatives.iter().map(|place| self.group.members[*place]).collect();
+        let by_tensor = tensor_by_tensor(self.group, self.child, &ids, &vectors);
+        by_tensor.or_else(|| self.dropped()).into_iter().collect()
+    }
+
+    /// Each parent stood for those close to it: takes the one that leaves least.
+    fn nearer_twins(&self, relatives: &[usize], combination: Combination) -> (Vec<usize>, Combination) {
+        let mut places = relatives.to_vec();
+        let mut best = combination;
+        for slot in 0..best.weights.len() {
+            let (index, _) = best.weights[slot];
+            let current = places[index];
+            let reach = SAME_PLACE * self.group.distances[self.child][current];
+            for &twin in self.near {
+                if places.contains(&twin) || self.group.distances[current][twin] >= reach {
+                    continue;
+                }
+                let mut tried = places.clone();
+                tried[index] = twin;
+                let vectors: Vec<&[f32]> = tried.iter().map(|place| self.vector(*place)).collect();
+                let active: Vec<usize> = best.weights.iter().map(|(index, _)| *index).collect();
+                let found = remainder(self.vector(self.child), &vectors, &active);
+                let better = |found: &Combination| {
+                    let as_common = self.common[twin] > self.common[places[index]];
+                    found.remainder < CLEARLY_LESS * best.remainder
+                        || as_common && found.remainder * CLEARLY_LESS < best.remainder
+                };
+                if let Some(found) = found.filter(better) {
+                    (places, best) = (tried, found);
+                }
+            }
+        }
+        (places, best)
+    }
+
+    fn dropped(&self) -> Option<Merge> {
+        let near = &self.near[..self.near.len().min(MOST_SAMPLED)];
+        let prints: Vec<&Fingerprint> = near.iter().map(|place| self.print(*place)).collect();
+        let common: Vec<f64> = near.iter().map(|place| self.common[*place]).collect();
+        let found = dropped(self.print(self.child), &prints, &common)?;
+        let id = |index: &usize| self.group.members[near[*index]];
+        let parents = std::iter::once(&found.base).chain(&found.tuned);
+        Some(Merge {
+            child: self.group.members[self.child],
+            parents: parents.map(|index| (id(index), 1.0)).collect(),
+            has_base: true,
+            slant: 0.0,
+            remainder: 1.0 - found.masked.explained,
+            masked: Some(found.masked),
+            by_tensor: None,
+            then: None,
+        })
+    }
+
+    /// A merge of two that lost elements afterwards.
+    fn pruned(&self) -> Option<Merge> {
+        let prints: Vec<&Fingerprint> = self.near.iter().map(|place| self.print(*place)).collect();
+        let found = mixed_then_pruned(self.print(self.child), &prints)?;
+        let evidence = Evidence::of(prints[found[0].0], self.print(self.child));
+        let then = decide(&evidence);
+        (then.relation == Relation::Pruned).then(|| Merge {
+            child: self.group.members[self.child],
+            parents: found
+                .iter()
+                .map(|(index, weight)| (self.group.members[self.near[*index]], *weight))
+                .collect(),
+            has_base: false,
+            slant: 0.0,
+            remainder: 0.0,
+            masked: None,
+            by_tensor: None,
+            then: Some(then),
+        })
+    }
+}
+
+/// Mean logarithm of how many members hold each of a model's tensors: high for those that others were tuned from in parts.
+fn commonness(fingerprint: &Fingerprint, holders: &HashMap<&str, usize>) -> f64 {
+    let digests = fingerprint
+        .tensors
+        .iter()
+        .filter_map(|tensor| tensor.value_digest.as_deref());
+    let logarithms = digests.map(|digest| (holders.get(digest).copied().unwrap_or(1) as f64).ln());
+    logarithms.sum::<f64>() / fingerprint.tensors.len().max(1) as f64
+}
+
+/// A twin that leaves less than this share of the remainder is the parent.
+const CLEARLY_LESS: f64 = 0.8;
+
 /// Squared distance that may remain when each tensor has its own weight, over that to the nearest relative.
-const REST_BY_TENSOR: f64 = 0.01;
+const REST_BY_TENSOR: f64 = 0.02;
+/// Mean squared difference of two tensors, over that of the most different ones, below which they hardly differ.
+const HARDLY: f64 = 1e-3;
 
 /// Two relatives between which each tensor lies somewhere of its own.
 fn tensor_by_tensor(group: &Group, child: usize, relatives: &[usize], vectors: &[&[f32]]) -> Option<Merge> {
@@ -107,7 +247,7 @@ fn tensor_by_tensor(group: &Group, child: usize, relatives: &[usize], vectors: &
     let mut best: Option<Merge> = None;
     for (index, first) in vectors.iter().enumerate() {
         for (other, second) in vectors.iter().enumerate().skip(index + 1) {
-            let mut weights: Vec<f64> = Vec::new();
+            let mut weights: Vec<(f64, f64)> = Vec::new();
             let (mut rest, mut to_first, mut to_second) = (0.0, 0.0, 0.0);
             for range in &group.tensors {
                 let (mut product, mut square, mut way) = (0.0, 0.0, 0.0);
@@ -123,17 +263,19 @@ fn tensor_by_tensor(group: &Group, child: usize, relatives: &[usize], vectors: &
                 let weight = if square > 0.0 { product / square } else { 0.0 };
                 rest += (way - weight * product).max(0.0);
                 if square > 0.0 {
-                    weights.push(weight);
+                    weights.push((weight, square / range.len() as f64));
                 }
             }
             let nearest = to_first.min(to_second);
             // partial fine-tunes have tensors of the one or of the other: that is no merge
-            let inside = weights
-                .iter()
-                .filter(|weight| (0.03..=0.97).contains(*weight))
-                .count();
-            let between = weights.iter().all(|weight| (-0.02..=1.02).contains(weight))
-                && inside * 2 > group.tensors.len();
+            let largest = weights.iter().map(|(_, square)| *square).fold(0.0, f64::max);
+            // where the two hardly differ, rounding decides the weight
+            weights.retain(|(_, square)| *square > HARDLY * largest);
+            let count = |low: f64, high: f64| {
+                let found = weights.iter().filter(|(weight, _)| (low..=high).contains(weight));
+                found.count() as f64 / weights.len().max(1) as f64
+            };
+            let between = weights.len() > 2 && count(-0.05, 1.05) > 0.95 && count(0.03, 0.97) > 0.5;
             let remainder = rest / nearest.max(f64::MIN_POSITIVE);
             if nearest == 0.0
                 || !between
@@ -142,7 +284,7 @@ fn tensor_by_tensor(group: &Group, child: usize, relatives: &[usize], vectors: &
             {
                 continue;
             }
-            let mean = weights.iter().sum::<f64>() / weights.len().max(1) as f64;
+            let mean = weights.iter().map(|(weight, _)| weight).sum::<f64>() / weights.len().max(1) as f64;
             best = Some(Merge {
                 child: group.members[child],
                 parents: vec![(relatives[index], 1.0 - mean), (relatives[other], mean)],
@@ -151,6 +293,7 @@ fn tensor_by_tensor(group: &Group, child: usize, relatives: &[usize], vectors: &
                 remainder,
                 masked: None,
                 by_tensor: Some("per-block"),
+                then: None,
             });
         }
     }
@@ -210,44 +353,7 @@ impl Merge {
             remainder: combination.remainder,
             masked: None,
             by_tensor: None,
-        })
-    }
-
-    /// Task vectors of which elements were dropped: least squares finds where to look, probes prove it.
-    fn masked(
-        members: &[&Member<'_>],
-        child: usize,
-        child_cells: &[f32],
-        relatives: &[usize],
-        vectors: &[&[f32]],
-    ) -> Option<Self> {
-        if !is_plain(members[child].fingerprint) {
-            return None;
-        }
-        let partly = explain_partly(child_cells, vectors);
-        let tried = partly
-            .into_iter()
-            .filter_map(|combination| Merge::of(child, relatives, vectors, combination));
-        tried.filter(|merge| merge.has_base).find_map(|merge| {
-            let [(base, _), tuned @ ..] = merge.parents.as_slice() else {
-                return None;
-            };
-            if !merge
-                .parents
-                .iter()
-                .all(|(parent, _)| is_plain(members[*parent].fingerprint))
-            {
-                return None;
-            }
-            let tuned: Vec<_> = tuned
-                .iter()
-                .map(|(parent, _)| members[*parent].fingerprint)
-                .collect();
-            let masked = masked::explain(members[*base].fingerprint, &tuned, members[child].fingerprint)?;
-            Some(Self {
-                masked: Some(masked),
-                ..merge
-            })
+            then: None,
         })
     }
 
@@ -295,6 +401,9 @@ impl Merge {
         } else {
             ("linear", "weighted mean")
         };
+        if let Some(then) = &self.then {
+            return self.edge_of_two_steps(members, then);
+        }
         let share = (1.0 - self.remainder) * 100.0;
         Edge {
             child: members[self.child].id,
@@ -327,6 +436,32 @@ impl Merge {
                     "mean absolute cosine of the parents' differences from the base",
                 ),
             ],
+        }
+    }
+}
+
+impl Merge {
+    fn edge_of_two_steps(&self, members: &[&Member<'_>], then: &Decision) -> Edge {
+        let mut params = then.params.clone();
+        params.insert("steps".to_owned(), vec!["merge", "pruned"].into());
+        Edge {
+            child: members[self.child].id,
+            parents: self
+                .parents
+                .iter()
+                .map(|(parent, _)| members[*parent].id)
+                .collect(),
+            relation: then.relation,
+            technique: then.technique.to_owned(),
+            params,
+            confidence: 0.9,
+            explanation: format!(
+                "Merge of {} models, pruned afterwards. What is left of each matrix is their weighted mean, {:.2} and {:.2}.",
+                self.parents.len(),
+                self.parents[0].1,
+                self.parents[1].1
+            ),
+            evidence: then.features.clone(),
         }
     }
 }
@@ -424,15 +559,53 @@ fn descends(accepted: &[Merge], member: usize, ancestor: usize) -> bool {
             })
 }
 
-/// Neither pruned nor quantized: what could be merged, or could be taken for a merge of task vectors.
-fn is_plain(fingerprint: &Fingerprint) -> bool {
-    let largest = fingerprint
-        .tensors
+/// Matrices looked at to tell plain members.
+const LOOKED_AT: usize = 3;
+/// Share of zeros beyond what the family has, from which a model was pruned.
+const GAINED_ZEROS: f64 = 0.02;
+
+/// Whether each member is neither pruned nor quantized, as the rest of its group go: what could be merged, or be a merge.
+pub(super) fn plain_members(members: &[&Member<'_>], group: &Group) -> HashMap<usize, bool> {
+    let prints: Vec<&Fingerprint> = group
+        .members
         .iter()
-        .filter(|tensor| !View::of(&tensor.shape).is_vector());
-    let Some(largest) = largest.max_by_key(|tensor| tensor.elements()) else {
-        return false;
+        .map(|member| members[*member].fingerprint)
+        .collect();
+    let Some(first) = prints.first() else {
+        return HashMap::new();
     };
-    let zeros = largest.stats.as_ref().map_or(0, |stats| stats.zeros);
-    zeros * 50 < largest.elements() && grid_of(largest).is_none()
+    let varies = |place: &usize| {
+        let digests: HashSet<_> = prints
+            .iter()
+            .map(|print| &print.tensors[*place].value_digest)
+            .collect();
+        digests.len() * 2 > prints.len()
+    };
+    let mut places: Vec<usize> = (0..first.tensors.len())
+        .filter(|place| !View::of(&first.tensors[*place].shape).is_vector())
+        .collect();
+    places.sort_by_key(|place| std::cmp::Reverse(first.tensors[*place].elements()));
+    let (varying, constant): (Vec<usize>, Vec<usize>) = places.into_iter().partition(varies);
+    let looked_at: Vec<usize> = varying.into_iter().chain(constant).take(LOOKED_AT).collect();
+    let zeros = |print: &Fingerprint, place: usize| {
+        print.tensors[place].stats.as_ref().map_or(0, |stats| stats.zeros)
+    };
+    let usual: Vec<u64> = looked_at
+        .iter()
+        .map(|place| {
+            let mut all: Vec<u64> = prints.iter().map(|print| zeros(print, *place)).collect();
+            all.sort_unstable();
+            all[all.len() / 4]
+        })
+        .collect();
+    let is_plain = |print: &&Fingerprint| {
+        let marked = looked_at.iter().zip(&usual).filter(|(place, usual)| {
+            let tensor = &print.tensors[**place];
+            let gained = zeros(print, **place).saturating_sub(**usual) as f64;
+            gained > GAINED_ZEROS * tensor.elements() as f64 || grid_of(tensor).is_some()
+        });
+        marked.count() * 2 <= looked_at.len()
+    };
+    let plain: Vec<bool> = prints.par_iter().map(is_plain).collect();
+    group.members.iter().copied().zip(plain).collect()
 }

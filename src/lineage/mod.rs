@@ -18,6 +18,8 @@ mod masked;
 mod merge;
 mod merges;
 mod pair;
+mod patchwork;
+mod sampled;
 mod spectrum;
 mod verdict;
 

@@ -125,16 +125,20 @@ fn find_weight<'f>(base: &'f Fingerprint, module: &str) -> Option<&'f TensorFing
     })
 }
 
-/// Prompts and states: as wide as many of the base's tensors.
+/// Prompts: as wide as an embedding. States: as wide as many of the base's tensors.
 fn fits_width(base: &Fingerprint, tensor: &TensorFingerprint) -> bool {
     let Some(width) = tensor.shape.last().filter(|width| **width > 1) else {
         return false;
     };
-    let as_wide = base
-        .tensors
-        .iter()
-        .filter(|candidate| candidate.shape.last() == Some(width));
-    as_wide.count() >= 2
+    let as_wide = |candidate: &&TensorFingerprint| candidate.shape.last() == Some(width);
+    if tensor.name.contains("state") {
+        return base.tensors.iter().filter(as_wide).count() >= 2;
+    }
+    let is_embedding = |name: &str| ["embed", "wte", "token"].iter().any(|word| name.contains(word));
+    let mut embeddings = base.tensors.iter().filter(|tensor| {
+        is_embedding(&tensor.name.to_ascii_lowercase()) && !View::of(&tensor.shape).is_vector()
+    });
+    embeddings.any(|embedding| as_wide(&embedding))
 }
 
 /// DoRA keeps the norms of the base's rows: how far they are from this base's.

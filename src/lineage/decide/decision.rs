@@ -5,6 +5,9 @@ use super::super::{Feature, Relation};
 use serde_json::Value;
 use std::collections::BTreeMap;
 
+/// Share of misfitting elements below which a parent explains its child without a remainder.
+const EXACT: f64 = 0.001;
+
 /// Relation, technique, parameters, and why.
 #[derive(Debug, Clone)]
 pub(in super::super) struct Decision {
@@ -16,6 +19,9 @@ pub(in super::super) struct Decision {
     pub because: String,
     /// Numbers beyond those every pair has.
     pub features: Vec<Feature>,
+    /// Share of the probed elements that are not what the technique makes of this parent's: near 0 for the true parent of a model that
+    /// was cast, rounded or pruned. `None` where any parent would do.
+    pub misfit: Option<f64>,
 }
 
 impl Decision {
@@ -27,7 +33,18 @@ impl Decision {
             confidence,
             because,
             features: Vec::new(),
+            misfit: None,
         }
+    }
+
+    pub fn with_misfit(mut self, misfit: f64) -> Self {
+        self.misfit = Some(misfit);
+        self
+    }
+
+    /// Every probed element is what the technique makes of the parent's.
+    pub fn is_exact(&self) -> bool {
+        self.misfit.is_some_and(|misfit| misfit < EXACT)
     }
 
     pub fn with(mut self, param: &str, value: impl Into<Value>) -> Self {

@@ -3,6 +3,7 @@
 use super::super::Relation;
 use super::super::evidence::{Elements, Evidence, TensorEvidence, common_rows, is_float};
 use super::Decision;
+use crate::fingerprint::TensorFingerprint;
 use crate::weights::Dtype;
 
 /// Share of probed elements that must be the parent's value rounded, for a cast.
@@ -11,23 +12,29 @@ const CAST_SHARE: f64 = 0.999;
 const ROUNDING: f64 = 0.004;
 
 pub(super) fn recognise(evidence: &Evidence<'_>) -> Option<Decision> {
-    let complete = evidence.alignment.parent_only.is_empty()
-        && evidence.alignment.child_only.is_empty()
-        && evidence.reshaped.is_empty();
-    if complete && evidence.parent.model_digest == evidence.child.model_digest {
-        return Some(same_bytes(evidence));
-    }
-    if !complete {
+    let alignment = &evidence.alignment;
+    let mut unmatched = alignment.parent_only.iter().chain(&alignment.child_only);
+    let is_weight = |tensor: &TensorFingerprint| is_float(tensor.dtype) && tensor.elements() > 0;
+    let repeated = !alignment.copies.is_empty();
+    if unmatched.any(|tensor| is_weight(tensor)) || !evidence.reshaped.is_empty() || repeated {
         return None;
+    }
+    let same_types = |tensor: &TensorEvidence<'_>| tensor.pair.parent.dtype == tensor.pair.child.dtype;
+    let mut tensors = evidence.tensors.iter();
+    let nothing = evidence.tensors.is_empty() && evidence.transposed.is_empty();
+    if !nothing && tensors.all(|tensor| tensor.same_values && same_types(tensor)) {
+        return Some(same_values(evidence));
     }
     cast(evidence)
         .or_else(|| permuted(evidence))
         .or_else(|| rescaled(evidence))
 }
 
-fn same_bytes(evidence: &Evidence<'_>) -> Decision {
+fn same_values(evidence: &Evidence<'_>) -> Decision {
     let (from, to) = (&evidence.parent.layout, &evidence.child.layout);
-    let decision = |technique, because: String| Decision::new(Relation::Duplicate, technique, 0.99, because);
+    let decision = |technique, because: String| {
+        Decision::new(Relation::Duplicate, technique, 0.99, because).with_misfit(0.0)
+    };
     if from.container != to.container {
         return decision(
             "container",
@@ -37,7 +44,7 @@ fn same_bytes(evidence: &Evidence<'_>) -> Decision {
             ),
         );
     }
-    if evidence.parent.named_digest != evidence.child.named_digest {
+    if evidence.alignment.renamed {
         return decision(
             "rename",
             "Every tensor is byte for byte the same under other names.".to_owned(),
@@ -93,7 +100,11 @@ fn cast(evidence: &Evidence<'_>) -> Option<Decision> {
         "rounded and not changed otherwise"
     };
     let because = format!("Every value is the parent's as {dtype}, {lossless}.");
-    Some(Decision::new(Relation::Duplicate, "cast", 0.98, because).with("dtype", dtype))
+    Some(
+        Decision::new(Relation::Duplicate, "cast", 0.98, because)
+            .with("dtype", dtype)
+            .with_misfit(0.0),
+    )
 }
 
 pub(in super::super) fn dtype_name(dtype: Dtype) -> String {
@@ -120,7 +131,7 @@ fn permuted(evidence: &Evidence<'_>) -> Option<Decision> {
     (moved > 0).then(|| {
         let because =
             format!("{moved} tensors hold exactly the parent's values in another order of neurons.");
-        Decision::new(Relation::Duplicate, "permuted", 0.97, because)
+        Decision::new(Relation::Duplicate, "permuted", 0.97, because).with_misfit(0.0)
     })
 }
 
@@ -145,13 +156,36 @@ fn rescaled(evidence: &Evidence<'_>) -> Option<Decision> {
         .iter()
         .filter(|factor| close(**factor, 1.0 / largest))
         .count();
-    if up == 0 || down == 0 || up + down < factors.len() {
+    let vectors_follow = evidence
+        .changed()
+        .filter(|tensor| !tensor.is_matrix())
+        .all(|tensor| is_scaled_by(tensor, &[largest, 1.0 / largest]));
+    if up == 0 || down == 0 || up + down < factors.len() || !vectors_follow {
         return None;
     }
     let because = format!(
         "Lines of some matrices are the parent's times {largest:.4}, lines of others are divided by as much."
     );
-    Some(Decision::new(Relation::Duplicate, "rescaled", 0.93, because).with("factor", largest))
+    Some(
+        Decision::new(Relation::Duplicate, "rescaled", 0.93, because)
+            .with("factor", largest)
+            .with_misfit(0.0),
+    )
+}
+
+/// Every element of a vector is the parent's, or the parent's times one of the factors.
+fn is_scaled_by(tensor: &TensorEvidence<'_>, factors: &[f64]) -> bool {
+    let (Some(parent), Some(child)) = (&tensor.pair.parent.probe, &tensor.pair.child.probe) else {
+        return false;
+    };
+    let mut elements = parent.values.iter().zip(&child.values);
+    elements.all(|(parent, child)| {
+        let ratio = f64::from(*child) / f64::from(*parent);
+        parent == child
+            || factors
+                .iter()
+                .any(|factor| (ratio / factor - 1.0).abs() < SAME_FACTOR)
+    })
 }
 
 /// How far two factors may differ and be one.

@@ -42,13 +42,15 @@ pub(super) fn recognise(evidence: &Evidence<'_>) -> Option<Decision> {
         all,
         matrices,
     };
-    let rules: [fn(&Changed<'_, '_>) -> Option<Decision>; 9] = [
+    let rules: [fn(&Changed<'_, '_>) -> Option<Decision>; 11] = [
         new_head,
         neuron_edit,
+        touched,
+        lora,
+        shallow_patch,
         head,
         bias,
         tampered,
-        lora,
         low_rank_and_sparse,
         scale_shift,
         sparse,
@@ -81,6 +83,22 @@ impl Changed<'_, '_> {
         } else {
             probed
         }
+    }
+
+    /// Where each changed tensor stands among the layers, from 0 to 1.
+    fn depths(&self) -> impl Iterator<Item = f64> {
+        let mut names: Vec<&str> = self
+            .evidence
+            .tensors
+            .iter()
+            .map(|tensor| tensor.pair.child.name.as_str())
+            .collect();
+        names.sort_by_cached_key(|name| layer_order(name));
+        let all = names.len().max(1) as f64;
+        self.all.iter().map(move |tensor| {
+            let name = tensor.pair.child.name.as_str();
+            names.iter().position(|other| *other == name).unwrap_or(0) as f64 / all
+        })
     }
 
     fn unmatched(&self) -> usize {
@@ -126,7 +144,8 @@ fn new_head(changed: &Changed<'_, '_>) -> Option<Decision> {
         )
         .collect();
     let only_heads = changed.all.iter().all(|tensor| is_head(&tensor.pair.child.name));
-    if names.is_empty() || names.len() > 4 || !only_heads {
+    let new_only_heads = alignment.child_only.iter().all(|tensor| is_head(&tensor.name));
+    if names.is_empty() || names.len() > 4 || !only_heads || !new_only_heads {
         return None;
     }
     let because = format!("The body is unchanged, and {} takes another shape.", names[0]);
@@ -178,7 +197,8 @@ fn head(changed: &Changed<'_, '_>) -> Option<Decision> {
         .iter()
         .filter(|tensor| tensor.pair.child.shape.len() > 1)
         .count();
-    let one_layer = changed.all.len() == 2 && weights == 1 && changed.evidence.tensors.len() > 6;
+    let last = changed.depths().all(|depth| depth > LAST_LAYERS);
+    let one_layer = changed.all.len() == 2 && weights == 1 && changed.evidence.tensors.len() > 6 && last;
     if !named && !one_layer || is_local(changed) || changed.unmatched() > 0 {
         return None;
     }
@@ -193,6 +213,58 @@ fn head(changed: &Changed<'_, '_>) -> Option<Decision> {
 fn is_local(changed: &Changed<'_, '_>) -> bool {
     matches!(changed.matrices.as_slice(), [(tensor, spectrum)]
         if changed.all.len() == 1 && Changed::changed_share(tensor, spectrum) < LOCAL_SHARE)
+}
+
+/// A few elements of one matrix.
+fn touched(changed: &Changed<'_, '_>) -> Option<Decision> {
+    if is_local(changed) {
+        tampered(changed)
+    } else {
+        None
+    }
+}
+
+/// Tensors of the first layers only, and few of them.
+fn shallow_patch(changed: &Changed<'_, '_>) -> Option<Decision> {
+    let few = changed.all.len() * 4 <= changed.evidence.tensors.len();
+    if changed.all.len() < 2
+        || !few
+        || changed.unmatched() > 0
+        || !changed.depths().all(|depth| depth < FIRST_LAYERS)
+    {
+        return None;
+    }
+    let because = format!(
+        "Only {} tensors of the first layers changed, the {} behind them are identical.",
+        changed.all.len(),
+        changed.evidence.tensors.len() - changed.all.len()
+    );
+    Some(finetune("shallow-patch", 0.8, because))
+}
+
+/// Places in the order of layers, from 0 to 1, before and behind which layers are called first and last.
+const FIRST_LAYERS: f64 = 0.25;
+const LAST_LAYERS: f64 = 0.6;
+
+/// Orders names as data meets their layers, as far as names tell: embeddings, numbered layers by number, then heads.
+fn layer_order(name: &str) -> (u8, Vec<(String, u64)>) {
+    let lower = name.to_ascii_lowercase();
+    let stage = match () {
+        _ if lower.contains("embed") || lower.contains("wte") || lower.contains("wpe") => 0,
+        _ if is_head(name) => 2,
+        _ => 1,
+    };
+    let mut parts = Vec::new();
+    let mut rest = lower.as_str();
+    while !rest.is_empty() {
+        let letters = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let (word, tail) = rest.split_at(letters);
+        let digits = tail.find(|c: char| !c.is_ascii_digit()).unwrap_or(tail.len());
+        let (number, tail) = tail.split_at(digits);
+        parts.push((word.to_owned(), number.parse().unwrap_or(0)));
+        rest = tail;
+    }
+    (stage, parts)
 }
 
 fn tampered(changed: &Changed<'_, '_>) -> Option<Decision> {
@@ -213,6 +285,9 @@ fn tampered(changed: &Changed<'_, '_>) -> Option<Decision> {
     )
 }
 
+/// Squared change of a line, over the mean squared norm of lines, from which a neuron was edited.
+const REWRITTEN: f64 = 0.02;
+
 /// A few rows or columns of few matrices.
 fn neuron_edit(changed: &Changed<'_, '_>) -> Option<Decision> {
     let few = |(touched, all): (usize, usize)| all >= 8 && touched * 4 <= all;
@@ -221,10 +296,15 @@ fn neuron_edit(changed: &Changed<'_, '_>) -> Option<Decision> {
         let (rows, cols) = (spectrum.touched_rows, spectrum.touched_cols);
         few(rows) && most(cols) || few(cols) && most(rows)
     };
+    // a whole line was rewritten, not some elements in it
+    let is_whole = |tensor: &TensorEvidence<'_>| {
+        let lines = tensor.view.rows.max(tensor.view.cols) as f64;
+        tensor.delta_square * lines > REWRITTEN * tensor.parent_square
+    };
     let edited = changed
         .matrices
         .iter()
-        .filter(|(_, spectrum)| is_edited(spectrum));
+        .filter(|(tensor, spectrum)| is_edited(spectrum) && is_whole(tensor));
     if changed.matrices.is_empty() || edited.count() < changed.matrices.len() {
         return None;
     }
@@ -235,12 +315,20 @@ fn neuron_edit(changed: &Changed<'_, '_>) -> Option<Decision> {
     Some(finetune("neuron-edit", 0.85, because))
 }
 
+/// Share of sketch cells that a low-rank delta may leave exactly zero.
+const MOST_UNTOUCHED: f64 = 0.1;
+
 /// A low-rank adapter merged into the weights.
 fn lora(changed: &Changed<'_, '_>) -> Option<Decision> {
     let judged: Vec<(&TensorEvidence<'_>, Option<usize>, usize)> = changed
         .matrices
         .iter()
-        .filter(|(tensor, spectrum)| spectrum.size() >= 4 && tensor.view.rows.min(tensor.view.cols) >= 6)
+        .filter(|(tensor, spectrum)| {
+            // a product of factors leaves no element as it was
+            spectrum.size() >= 4
+                && tensor.view.rows.min(tensor.view.cols) >= 6
+                && spectrum.zero_cells < MOST_UNTOUCHED
+        })
         .map(|(tensor, spectrum)| (*tensor, spectrum.rank(), spectrum.size()))
         .collect();
     let ranks: Vec<usize> = judged.iter().filter_map(|(_, rank, _)| *rank).collect();
@@ -292,30 +380,99 @@ fn most_common(values: &[usize]) -> Option<usize> {
         .map(|(value, _)| value)
 }
 
-/// Ratio of neighbouring singular values that tells a low-rank part from a sparse rest, and its share of matrices.
-const SOFT_GAP: f64 = 1.5;
-const SOFT_SHARE: f64 = 0.6;
-
-/// A low-rank part above a flat rest: adapter and sparse update together.
+/// A low-rank part under a sparse one: all elements move a little, and a few by far more.
 fn low_rank_and_sparse(changed: &Changed<'_, '_>) -> Option<Decision> {
-    let able: Vec<&Spectrum> = changed
-        .matrices
-        .iter()
-        .map(|(_, spectrum)| spectrum)
-        .filter(|spectrum| spectrum.size() >= 8)
-        .collect();
-    let ranks: Vec<usize> = able
-        .iter()
-        .filter_map(|spectrum| spectrum.soft_rank(SOFT_GAP))
-        .collect();
-    let rank = most_common(&ranks)?;
-    let agreeing = ranks.iter().filter(|found| **found == rank).count();
-    let judged = able.iter().filter(|spectrum| spectrum.size() >= 2 * rank).count();
-    if rank < 2 || judged < 2 || (agreeing as f64) < SOFT_SHARE * judged as f64 {
+    let mut outliers = Outliers::default();
+    for (tensor, _) in &changed.matrices {
+        outliers.add(tensor);
+    }
+    let share = share(outliers.count, outliers.elements);
+    if outliers.elements < FEWEST_PROBED
+        || !(FEWEST_OUTLIERS..=MOST_OUTLIERS).contains(&share)
+        || outliers.energy < OUTLIER_ENERGY * outliers.total
+        || outliers.between > VALLEY * outliers.count
+    {
         return None;
     }
-    let because = format!("{agreeing} of {judged} deltas are of rank {rank} above a flat rest.");
-    Some(finetune("sparse-lowrank", 0.75, because).with("rank", rank))
+    let because = format!(
+        "{:.1} % of the elements hold {:.0} % of the squared change, over a change of all the others.",
+        share * 100.0,
+        100.0 * outliers.energy / outliers.total
+    );
+    let able = changed
+        .matrices
+        .iter()
+        .filter(|(_, spectrum)| spectrum.size() >= SHOWS_RANK);
+    let soft: Vec<Option<usize>> = able.map(|(_, spectrum)| spectrum.soft_rank(SOFT_GAP)).collect();
+    let ranks: Vec<usize> = soft.iter().flatten().copied().collect();
+    let rank = most_common(&ranks);
+    let agreeing = ranks.iter().filter(|found| Some(**found) == rank).count();
+    if soft.len() < 2 || agreeing * 2 < soft.len() || rank.is_none_or(|rank| rank < 2) {
+        return None;
+    }
+    let decision = finetune("sparse-lowrank", 0.75, because)
+        .with("density", (share * 1e3).round() / 1e3)
+        .with_feature(
+            "outlier_share",
+            share,
+            "probed elements that moved by far more than their row",
+        );
+    Some(match rank {
+        Some(rank) => decision.with("rank", rank),
+        None => decision,
+    })
+}
+
+/// Side of a sketch from which a low-rank part shows above a sparse one.
+const SHOWS_RANK: usize = 32;
+/// Ratio of neighbouring singular values that tells a low-rank part from a sparse rest.
+const SOFT_GAP: f64 = 1.2;
+/// An element is an outlier when it moved this many times as far as the median of its row.
+const OUTLIER: f64 = 9.0;
+/// What outliers must be for a sparse part: of how many probed elements, which share, with which share of the squared change.
+const FEWEST_PROBED: f64 = 256.0;
+const FEWEST_OUTLIERS: f64 = 0.0015;
+const MOST_OUTLIERS: f64 = 0.1;
+const OUTLIER_ENERGY: f64 = 0.2;
+/// ... and between them and the others there is a valley: elements half as far out, over outliers. Tails of real training fall off.
+const VALLEY: f64 = 0.8;
+
+#[derive(Default)]
+struct Outliers {
+    elements: f64,
+    count: f64,
+    between: f64,
+    energy: f64,
+    total: f64,
+}
+
+impl Outliers {
+    fn add(&mut self, tensor: &TensorEvidence<'_>) {
+        let (Some(parent), Some(child)) = (&tensor.pair.parent.probe, &tensor.pair.child.probe) else {
+            return;
+        };
+        for (parent, child) in common_rows(parent, child, tensor.view.rows, tensor.view.rows) {
+            let steps = parent
+                .iter()
+                .zip(child)
+                .map(|(parent, child)| f64::from(child - parent).abs());
+            let mut steps: Vec<f64> = steps.collect();
+            steps.sort_by(f64::total_cmp);
+            let median = steps.get(steps.len() / 2).copied().unwrap_or(0.0);
+            if steps.len() < 16 || median == 0.0 {
+                continue;
+            }
+            // in units of the row's own size, so that no row outweighs the others
+            for step in steps.into_iter().map(|step| step / median) {
+                let is_outlier = step > OUTLIER;
+                self.elements += 1.0;
+                self.count += f64::from(u8::from(is_outlier));
+                self.between += f64::from(u8::from(!is_outlier && step > OUTLIER / 2.0));
+                self.energy += if is_outlier { step * step } else { 0.0 };
+                self.total += step * step;
+            }
+        }
+    }
 }
 
 /// Each row is the parent's times a number.

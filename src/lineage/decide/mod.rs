@@ -16,8 +16,10 @@ pub(super) use adapter::{adapter_kind, fit as adapter_fit, magnitude_distance};
 pub(super) use decision::Decision;
 pub(super) use packed::packing_of;
 
+use super::Relation;
 use super::evidence::Evidence;
 use crate::fingerprint::View;
+use crate::weights::Dtype;
 
 /// The least share of matrices that must be related for a pair to be related at all.
 pub(super) const RELATED_SHARE: f64 = 0.5;
@@ -56,10 +58,48 @@ pub(super) fn decide(evidence: &Evidence<'_>) -> Decision {
     if !is_related(evidence) {
         return Decision::unrelated(evidence);
     }
-    RULES
-        .iter()
-        .find_map(|rule| rule(evidence))
-        .unwrap_or_else(|| Decision::unrelated(evidence))
+    let decided = RULES.iter().find_map(|rule| rule(evidence));
+    let decision = decided.unwrap_or_else(|| Decision::unrelated(evidence));
+    match narrowed(evidence) {
+        Some(dtype) if decision.relation == Relation::Finetune => cast_after(decision, dtype),
+        _ => decision,
+    }
+}
+
+/// The 16-bit type that the child's matrices are stored in, where the parent's are wider or of the other.
+fn narrowed(evidence: &Evidence<'_>) -> Option<Dtype> {
+    let is_narrow = |dtype: Dtype| matches!(dtype, Dtype::F16 | Dtype::BF16);
+    let mut matrices = evidence.tensors.iter().filter(|tensor| tensor.is_matrix());
+    let first = matrices.clone().next()?.pair.child.dtype;
+    matrices
+        .all(|tensor| {
+            let before = tensor.pair.parent.dtype;
+            tensor.pair.child.dtype == first
+                && is_narrow(first)
+                && (before == Dtype::F32 || is_narrow(before))
+                && before != first
+        })
+        .then_some(first)
+}
+
+/// Two steps in one: tuned, then stored in a narrower type. The last step names the relation.
+fn cast_after(tuned: Decision, dtype: Dtype) -> Decision {
+    let dtype = duplicate::dtype_name(dtype);
+    let because = format!(
+        "Stored as {dtype} after a fine-tune ({}). {}",
+        tuned.technique, tuned.because
+    );
+    let mut decision = Decision {
+        relation: Relation::Duplicate,
+        technique: "cast",
+        because,
+        ..tuned
+    };
+    decision.params.insert("dtype".to_owned(), dtype.into());
+    decision
+        .params
+        .insert("steps".to_owned(), vec!["finetune", "duplicate"].into());
+    decision
 }
 
 /// Most matrices of one shape point the same way, or those that changed shape share whole rows or columns.

@@ -16,7 +16,8 @@ pub(super) fn recognise(evidence: &Evidence<'_>) -> Option<Decision> {
         .filter(|tensor| zeros_gained(tensor) >= GAINED)
         .collect();
     let changed = evidence.changed_matrices().count();
-    if pruned.is_empty() || pruned.len() * 3 < changed && zero_lines_only(&pruned) {
+    let lines_only = zero_lines_only(&pruned);
+    if pruned.is_empty() || lines_only && (changed == 1 || pruned.len() * 3 < changed) {
         return None;
     }
     let (zeros, elements) = pruned.iter().fold((0.0, 0.0), |(zeros, elements), tensor| {
@@ -29,6 +30,7 @@ pub(super) fn recognise(evidence: &Evidence<'_>) -> Option<Decision> {
     let kept = kept_share(&pruned);
     let (technique, pattern) = match n_of_m(&pruned) {
         Some(pattern) => ("n:m", Some(pattern)),
+        None if lines_only => ("width", None),
         None => ("unstructured", None),
     };
     let shape = pattern.map_or_else(String::new, |(n, m)| format!(", at most {n} in every {m} left"));
@@ -45,6 +47,7 @@ pub(super) fn recognise(evidence: &Evidence<'_>) -> Option<Decision> {
         because,
     )
     .with("sparsity", as_chosen(sparsity))
+    .with_misfit(1.0 - kept)
     .with_feature(
         "zeros_gained",
         sparsity,

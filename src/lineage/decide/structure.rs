@@ -184,7 +184,9 @@ fn layer_number(layer: &str) -> Option<u64> {
 /// The child holds all of the parent, and as much again of something else.
 fn component(evidence: &Evidence<'_>) -> Option<Decision> {
     let more = evidence.child.parameters as f64 / evidence.parent.parameters.max(1) as f64;
-    if evidence.parent_covered() < COVERED || evidence.alignment.child_only.len() < 2 || more < 1.15 {
+    let enough =
+        evidence.parent_covered() >= COVERED && evidence.alignment.child_only.len() >= 2 && more >= 1.15;
+    if !enough || is_deeper(evidence) {
         return None;
     }
     let tuned = evidence.changed().count() > 0;
@@ -196,36 +198,63 @@ fn component(evidence: &Evidence<'_>) -> Option<Decision> {
     Some(decision(Relation::Component, "component", 0.92, because).with("tuned", tuned))
 }
 
-/// Some layers gave way to differently named ones; the others are as they were.
+/// Some layers gave way to others in their place, or to differently named ones; the rest are as they were.
 fn replaced(evidence: &Evidence<'_>) -> Option<Decision> {
     let alignment = &evidence.alignment;
-    let is_matrix = |tensor: &&&TensorFingerprint| !View::of(&tensor.shape).is_vector();
-    let gone = alignment.parent_only.len();
-    let new = alignment
-        .child_only
-        .iter()
-        .filter(is_matrix)
-        .count()
-        .max(usize::from(alignment.renamed));
+    let (gone, new) = (&alignment.parent_only, &alignment.child_only);
     let kept = evidence
         .tensors
         .iter()
         .filter(|tensor| tensor.same_values)
         .count();
+    if kept * 2 < evidence.tensors.len() || !evidence.reshaped.is_empty() {
+        return None;
+    }
     // a replacement may hold the old weights, normalised, under its own name
     let renamed = evidence
         .changed_matrices()
         .filter(|tensor| tensor.pair.parent.name != tensor.pair.child.name)
         .count();
-    let (gone, new) = (gone + 2 * renamed, new + renamed);
-    if gone < 2 || new == 0 || kept * 2 < evidence.tensors.len() || !evidence.reshaped.is_empty() {
+    let matrices = new.iter().filter(|tensor| !View::of(&tensor.shape).is_vector());
+    let by_name = gone.len() + 2 * renamed >= 2 && matrices.count().max(usize::from(alignment.renamed)) > 0;
+    if !by_name && !in_place(evidence) {
         return None;
     }
     let because = format!(
-        "{gone} tensors gave way to {} of other names; {kept} are as they were.",
-        alignment.child_only.len()
+        "{} tensors gave way to {} of other names; {kept} are as they were.",
+        gone.len() + renamed,
+        new.len() + renamed
     );
     Some(decision(Relation::Transformed, "layer-replaced", 0.8, because))
+}
+
+/// All that the child has beyond the parent are further blocks of the parent's kind: the parent lost them.
+fn is_deeper(evidence: &Evidence<'_>) -> bool {
+    let role = |name: &str| split_layer(name).map(|(_, rest)| rest.to_owned());
+    let roles: BTreeSet<String> = evidence
+        .parent
+        .tensors
+        .iter()
+        .filter_map(|tensor| role(&tensor.name))
+        .collect();
+    let mut new = evidence.alignment.child_only.iter();
+    new.all(|tensor| role(&tensor.name).is_some_and(|role| roles.contains(&role)))
+}
+
+/// Modules of the parent that lost tensors or gained others than the parent has anywhere: another type of layer.
+fn in_place(evidence: &Evidence<'_>) -> bool {
+    let module = |name: &str| name.rsplit_once(['.', '/']).map(|(module, _)| module.to_owned());
+    let new = &evidence.alignment.child_only;
+    let modules: BTreeSet<String> = evidence
+        .parent
+        .tensors
+        .iter()
+        .filter_map(|tensor| module(&tensor.name))
+        .collect();
+    !new.is_empty()
+        && new
+            .iter()
+            .all(|tensor| module(&tensor.name).is_some_and(|name| modules.contains(&name)))
 }
 
 /// Matrices lost rows or columns and what is left was in the parent.

@@ -45,7 +45,7 @@ pub fn int8(base: &Model, selects: impl Fn(&str) -> bool) -> Model {
             Tensor::raw(Dtype::I8, tensor.shape.clone(), codes),
         );
         out.insert(
-            name.replace("weight", "weight_scale"),
+            format!("{name}_scale"),
             Tensor::float(vec![tensor.rows(), 1], scales),
         );
     })
@@ -60,10 +60,7 @@ pub fn fp8(base: &Model, selects: impl Fn(&str) -> bool) -> Model {
             name.to_owned(),
             Tensor::raw(Dtype::F8_E4M3, tensor.shape.clone(), codes),
         );
-        out.insert(
-            name.replace("weight", "weight_scale"),
-            Tensor::float(vec![], vec![scale]),
-        );
+        out.insert(format!("{name}_scale"), Tensor::float(vec![], vec![scale]));
     })
 }
 
