@@ -29,7 +29,7 @@ run: web/dist/index.html
 test: rust-test web-test e2e
 
 rust-test: web/dist/index.html
-	@scripts/setup postgres
+	@scripts/setup postgres python
 	cargo build --locked --workspace --all-targets
 ifeq ($(NEXTEST),)
 	$(POSTGRES) cargo test --locked --workspace

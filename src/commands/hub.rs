@@ -1,7 +1,7 @@
 //! `heirloom hub DIR`: serves a folder as a hub until it is told to stop.
 
 use super::{Global, print_json, print_text};
-use crate::hubserver::{Access, Options, serve};
+use crate::hubserver::{Access, Fault, FaultPlan, Options, serve};
 use anyhow::Context;
 use serde_json::json;
 use std::net::SocketAddr;
@@ -15,6 +15,7 @@ Examples:
   heirloom hub ./models
   HF_ENDPOINT=http://127.0.0.1:7879 heirloom crawl hf
   HF_ENDPOINT=http://127.0.0.1:7879 hf download acme/tiny
+  heirloom hub ./models --fault 429=0.2 --fault truncated=0.5@/resolve/
 
 DIR/<owner>/<name>/ holds the files of one package; earlier revisions lie in .revisions/ (docs/hubs.md).")]
 pub struct Args {
@@ -44,6 +45,18 @@ pub struct Args {
         value_name = "TOKEN"
     )]
     token: Vec<String>,
+    /// Refuse this package to everybody, as hubs do after a complaint.
+    #[arg(long, value_name = "OWNER/NAME")]
+    disable: Vec<String>,
+    /// Send requests for a package's old name to its new one.
+    #[arg(long, value_name = "OLD=NEW", value_parser = parse_rename)]
+    rename: Vec<(String, String)>,
+    /// Spoil this share of the answers, to try clients on: KIND is 429, 5xx, slow, truncated or corrupt. May be repeated.
+    #[arg(long, value_name = "KIND=SHARE[@PATH]")]
+    fault: Vec<Fault>,
+    /// Decides which answers are spoilt.
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    fault_seed: u64,
 }
 
 pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
@@ -55,6 +68,13 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
             gated: args.gate.into_iter().collect(),
             private: args.private.into_iter().collect(),
             tokens: args.token.into_iter().collect(),
+            disabled: args.disable.into_iter().collect(),
+            renamed: args.rename.into_iter().collect(),
+        },
+        faults: FaultPlan {
+            faults: args.fault,
+            seed: args.fault_seed,
+            ..FaultPlan::default()
         },
     };
     let running = serve(&args.dir, options).await?;
@@ -71,6 +91,12 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     wait_for_stop().await?;
     running.stop().await;
     Ok(ExitCode::SUCCESS)
+}
+
+fn parse_rename(text: &str) -> Result<(String, String), String> {
+    text.split_once('=')
+        .map(|(old, new)| (old.to_owned(), new.to_owned()))
+        .ok_or_else(|| "write OLD=NEW".to_owned())
 }
 
 async fn wait_for_stop() -> anyhow::Result<()> {

@@ -1,9 +1,15 @@
-//! Who may read what: gated packages answer to known tokens only, private ones do not even show themselves to others.
+//! Who may read what: gated packages answer to known tokens only, private ones do not even show themselves to others, disabled ones
+//! answer to nobody, and renamed ones point to their new name.
 
 use super::refuse::Refusal;
-use axum::http::HeaderMap;
-use axum::http::header::AUTHORIZATION;
-use std::collections::BTreeSet;
+use super::state::Hub;
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, LOCATION};
+use axum::http::{HeaderMap, StatusCode};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Which packages are closed, and to whom they open.
 #[derive(Clone, Default)]
@@ -12,6 +18,10 @@ pub struct Access {
     pub gated: BTreeSet<String>,
     /// Unknown to whoever has no token.
     pub private: BTreeSet<String>,
+    /// Listed, and refused to everybody.
+    pub disabled: BTreeSet<String>,
+    /// Old names and the packages that have others by now.
+    pub renamed: BTreeMap<String, String>,
     pub tokens: BTreeSet<String>,
 }
 
@@ -21,6 +31,8 @@ impl std::fmt::Debug for Access {
             .debug_struct("Access")
             .field("gated", &self.gated)
             .field("private", &self.private)
+            .field("disabled", &self.disabled)
+            .field("renamed", &self.renamed)
             .field("tokens", &self.tokens.len())
             .finish()
     }
@@ -34,6 +46,9 @@ impl Access {
 
     /// A private package is, to strangers, one that does not exist.
     pub fn check_visible(&self, package: &str, headers: &HeaderMap) -> Result<(), Refusal> {
+        if self.disabled.contains(package) {
+            return Err(Refusal::disabled());
+        }
         if self.is_visible(package, headers) {
             return Ok(());
         }
@@ -59,4 +74,23 @@ impl Access {
             .and_then(|value| value.strip_prefix("Bearer "))
             .is_some_and(|token| self.tokens.contains(token))
     }
+}
+
+/// Middleware: a request for an old name is sent to the new one, below the same address.
+pub async fn redirect_renamed(State(hub): State<Arc<Hub>>, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let (prefix, rest) = match path.strip_prefix("/api/models/") {
+        Some(rest) => ("/api/models/", rest),
+        None => ("/", path.trim_start_matches('/')),
+    };
+    let end = rest.match_indices('/').nth(1).map_or(rest.len(), |(end, _)| end);
+    let Some(new_name) = hub.access.renamed.get(&rest[..end]) else {
+        return next.run(request).await;
+    };
+    let query = request
+        .uri()
+        .query()
+        .map_or(String::new(), |query| format!("?{query}"));
+    let target = format!("{prefix}{new_name}{}{query}", &rest[end..]);
+    (StatusCode::TEMPORARY_REDIRECT, [(LOCATION, target)]).into_response()
 }

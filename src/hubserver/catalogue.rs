@@ -47,6 +47,13 @@ pub struct Commit {
     pub folder: PathBuf,
 }
 
+impl Commit {
+    /// Its date as the hub's clients read it.
+    pub fn shown_date(&self) -> String {
+        timestamp(self.date)
+    }
+}
+
 /// A file at a commit.
 #[derive(Debug, Clone)]
 pub struct ServedFile {
@@ -133,6 +140,16 @@ impl Catalogue {
         };
         Ok((file, location))
     }
+}
+
+/// `2024-01-31T12:00:00.000Z`, the only spelling all clients parse.
+pub fn timestamp(date: OffsetDateTime) -> String {
+    let format = time::macros::format_description!(
+        "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+    );
+    date.to_offset(time::UtcOffset::UTC)
+        .format(&format)
+        .unwrap_or_default()
 }
 
 /// Runs disk work on the runtime's blocking threads.

@@ -1,10 +1,9 @@
 //! `/tree` and `/paths-info`: the files of a revision.
 
 use super::catalogue::{Catalogue, Commit, ServedFile, off_runtime};
-use super::info::timestamp;
 use super::page::Asked;
 use super::refuse::Refusal;
-use super::server::Hub;
+use super::state::Hub;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
@@ -224,5 +223,5 @@ impl LastCommits {
 }
 
 fn last_commit_json(commit: &Commit) -> Value {
-    json!({ "id": commit.id, "title": commit.revision.title, "date": timestamp(commit.date) })
+    json!({ "id": commit.id, "title": commit.revision.title, "date": commit.shown_date() })
 }

@@ -1,10 +1,9 @@
 //! `/refs` and `/commits`: branches, tags and history.
 
 use super::catalogue::{Commit, off_runtime};
-use super::info::timestamp;
 use super::page::Asked;
 use super::refuse::Refusal;
-use super::server::Hub;
+use super::state::Hub;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
@@ -68,7 +67,7 @@ fn commit_json(commit: &Commit) -> Value {
         "id": commit.id,
         "title": commit.revision.title,
         "message": commit.revision.message,
-        "date": timestamp(commit.date),
+        "date": commit.shown_date(),
         "authors": authors,
     })
 }

@@ -1,9 +1,9 @@
 //! `/api/models` and `/api/models/{id}`: packages as the hub describes them.
 
-use super::catalogue::{Catalogue, Commit, ServedFile, off_runtime};
+use super::catalogue::{Catalogue, Commit, ServedFile, off_runtime, timestamp};
 use super::page::Asked;
 use super::refuse::Refusal;
-use super::server::Hub;
+use super::state::Hub;
 use axum::Json;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Uri};
@@ -13,7 +13,6 @@ use serde_json::{Map, Value, json};
 use std::fs::File;
 use std::io::Read;
 use std::sync::Arc;
-use time::OffsetDateTime;
 
 /// Fields of a listing that did not ask for more.
 const LISTED: [&str; 9] = [
@@ -155,6 +154,7 @@ fn describe(hub: &Hub, package: &str, revision: &str, files: Files) -> Result<Ma
     let mut info = facts(package, &described, &commit);
     info.insert("createdAt".into(), timestamp(created).into());
     info.insert("private".into(), hub.access.private.contains(package).into());
+    info.insert("disabled".into(), hub.access.disabled.contains(package).into());
     let gated = hub.access.gated.contains(package);
     info.insert("gated".into(), if gated { "manual".into() } else { false.into() });
     let listed = catalogue.paths(&commit)?;
@@ -190,8 +190,7 @@ fn facts(package: &str, described: &Package, commit: &Commit) -> Map<String, Val
     add("modelId", package.into());
     add("author", described.owner.as_str().into());
     add("sha", commit.id.as_str().into());
-    add("lastModified", timestamp(commit.date).into());
-    add("disabled", false.into());
+    add("lastModified", commit.shown_date().into());
     add("downloads", 0.into());
     add("likes", 0.into());
     add("library_name", described.library.clone().into());
@@ -349,14 +348,4 @@ fn sort(found: &mut [Map<String, Value>], asked: &Asked) {
     if asked.first("direction") != Some("1") {
         found.reverse();
     }
-}
-
-/// `2024-01-31T12:00:00.000Z`, the only spelling all clients parse.
-pub fn timestamp(date: OffsetDateTime) -> String {
-    let format = time::macros::format_description!(
-        "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
-    );
-    date.to_offset(time::UtcOffset::UTC)
-        .format(&format)
-        .unwrap_or_default()
 }

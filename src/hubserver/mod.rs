@@ -5,6 +5,7 @@
 
 mod access;
 mod catalogue;
+mod faults;
 mod files;
 mod history;
 mod info;
@@ -12,7 +13,9 @@ mod page;
 mod refuse;
 mod resolve;
 mod server;
+mod state;
 mod storage;
 
 pub use access::Access;
+pub use faults::{BadFault, Fault, FaultKind, FaultPlan};
 pub use server::{Options, Running, serve};

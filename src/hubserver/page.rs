@@ -1,11 +1,11 @@
 //! Lists in pages: a cursor in the query, and the next page's address in `Link`.
 
 use super::refuse::Refusal;
-use axum::Json;
-use axum::http::header::{HOST, LINK};
-use axum::http::{HeaderMap, HeaderValue, Uri};
+use axum::http::header::{CONTENT_TYPE, ETAG, HOST, IF_NONE_MATCH, LINK};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
+use sha2::{Digest as _, Sha256};
 use url::form_urlencoded;
 
 /// The request as far as paging goes.
@@ -14,6 +14,8 @@ pub struct Asked {
     pub query: Vec<(String, String)>,
     path: String,
     host: String,
+    /// The validator of the answer the client holds.
+    known: Option<String>,
 }
 
 impl Asked {
@@ -23,6 +25,10 @@ impl Asked {
             query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
             path: uri.path().to_owned(),
             host: host_of(headers).to_owned(),
+            known: headers
+                .get(IF_NONE_MATCH)
+                .and_then(|value| value.to_str().ok())
+                .map(str::to_owned),
         }
     }
 
@@ -62,8 +68,15 @@ impl Asked {
         let end = (start + length).min(elements.len());
         let more = end < elements.len();
         let page: Vec<T> = elements.drain(start..end).collect();
-        let mut response = Json(page).into_response();
-        if more && let Ok(link) = HeaderValue::from_str(&self.next_link(end)) {
+        let link = more.then(|| self.next_link(end));
+        let body = serde_json::to_vec(&page).map_err(|error| Refusal::bad_request(error.to_string()))?;
+        let etag = etag_of(&body, link.as_deref());
+        if self.known.as_deref() == Some(&etag) {
+            return Ok((StatusCode::NOT_MODIFIED, [(ETAG, etag)]).into_response());
+        }
+        let headers = [(CONTENT_TYPE, "application/json".to_owned()), (ETAG, etag)];
+        let mut response = (headers, body).into_response();
+        if let Some(link) = link.and_then(|link| HeaderValue::from_str(&link).ok()) {
             response.headers_mut().insert(LINK, link);
         }
         Ok(response)
@@ -77,6 +90,16 @@ impl Asked {
             .finish();
         format!("<http://{}{}?{query}>; rel=\"next\"", self.host, self.path)
     }
+}
+
+/// Weak, as the real hub's are: it says that the page is the same, not each of its bytes.
+fn etag_of(body: &[u8], link: Option<&str>) -> String {
+    let mut digest = Sha256::new();
+    digest.update(body);
+    digest.update(link.unwrap_or_default());
+    let mut digest = hex::encode(digest.finalize());
+    digest.truncate(32);
+    format!("W/\"{digest}\"")
 }
 
 /// The name the client knows this server by.

@@ -72,6 +72,23 @@ impl Refusal {
         )
     }
 
+    /// Real hubs give disabled packages no error code; clients know them by this very text.
+    pub fn disabled() -> Self {
+        Self::new(
+            StatusCode::FORBIDDEN,
+            None,
+            "Access to this resource is disabled.",
+        )
+    }
+
+    pub fn rate_limited() -> Self {
+        Self::new(StatusCode::TOO_MANY_REQUESTS, None, "Too many requests.")
+    }
+
+    pub fn unavailable() -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, None, "Service unavailable.")
+    }
+
     pub fn bad_request(message: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, None, message)
     }

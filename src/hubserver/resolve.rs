@@ -3,7 +3,7 @@
 use super::catalogue::{Commit, ServedFile, off_runtime};
 use super::page::host_of;
 use super::refuse::Refusal;
-use super::server::Hub;
+use super::state::Hub;
 use super::storage;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{ETAG, IF_NONE_MATCH, LOCATION};

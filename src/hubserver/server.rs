@@ -1,11 +1,14 @@
 //! Starts and stops the two servers: the hub and its storage host.
 
-use super::access::Access;
+use super::access::{Access, redirect_renamed};
 use super::catalogue::Catalogue;
+use super::faults::{FaultPlan, Faults, inject};
+use super::state::Hub;
 use super::{files, history, info, resolve, storage};
 use anyhow::Context;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
 use heirloom_crawler::dir::DirHub;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -27,6 +30,8 @@ pub struct Options {
     /// The longest page of any list, as the real hub's is 1000.
     pub page_size: usize,
     pub access: Access,
+    /// Answers to spoil, of the hub and of its storage host alike.
+    pub faults: FaultPlan,
 }
 
 impl Default for Options {
@@ -36,19 +41,9 @@ impl Default for Options {
             storage_port: 0,
             page_size: 1000,
             access: Access::default(),
+            faults: FaultPlan::default(),
         }
     }
-}
-
-/// What every handler needs.
-#[derive(Debug)]
-pub(super) struct Hub {
-    pub catalogue: Catalogue,
-    pub access: Access,
-    pub page_size: usize,
-    pub storage_port: u16,
-    /// Part of each storage address, so that files are reached by way of the hub only, as signed addresses are.
-    pub storage_key: String,
 }
 
 /// A hub that runs until it is stopped or dropped.
@@ -93,9 +88,13 @@ pub async fn serve(folder: impl AsRef<Path>, options: Options) -> anyhow::Result
         storage_key: uuid::Uuid::new_v4().simple().to_string(),
     });
     let stop = CancellationToken::new();
+    let front_faults = Faults::new(options.faults.clone(), String::new());
+    let back_faults = Faults::new(options.faults, format!("/{}", state.storage_key));
+    let front_routes = front_routes(Arc::clone(&state)).layer(from_fn_with_state(front_faults, inject));
+    let back_routes = storage_routes(state).layer(from_fn_with_state(back_faults, inject));
     let tasks = vec![
-        spawn(front, front_routes(Arc::clone(&state)), stop.clone()),
-        spawn(back, storage_routes(state), stop.clone()),
+        spawn(front, front_routes, stop.clone()),
+        spawn(back, back_routes, stop.clone()),
     ];
     Ok(Running {
         url: format!("http://{address}"),
@@ -147,6 +146,7 @@ fn front_routes(hub: Arc<Hub>) -> Router {
             get(resolve::resolve),
         )
         .fallback(super::refuse::no_such_route)
+        .layer(from_fn_with_state(Arc::clone(&hub), redirect_renamed))
         .layer(DefaultBodyLimit::max(MAX_REQUEST_BYTES))
         .layer(TraceLayer::new_for_http())
         .with_state(hub)

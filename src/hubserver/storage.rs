@@ -2,7 +2,7 @@
 
 use super::catalogue::off_runtime;
 use super::refuse::Refusal;
-use super::server::Hub;
+use super::state::Hub;
 use axum::body::Body;
 use axum::extract::{Path, Request, State};
 use axum::http::header::{AUTHORIZATION, ETAG};

@@ -34,6 +34,7 @@ pub async fn start_with(options: Options) -> Fixture {
             gated: [GATED.to_owned()].into(),
             private: [PRIVATE.to_owned()].into(),
             tokens: [TOKEN.to_owned()].into(),
+            ..options.access
         },
         ..options
     };

@@ -3,7 +3,9 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod faults;
 mod fixture;
 mod independent_client;
 mod our_client;
+mod proxy;
 mod python_client;

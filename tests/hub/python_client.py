@@ -4,7 +4,13 @@ import os
 import shutil
 
 from huggingface_hub import HfApi, get_hf_file_metadata, hf_hub_download, hf_hub_url, snapshot_download
-from huggingface_hub.errors import EntryNotFoundError, GatedRepoError, RepositoryNotFoundError, RevisionNotFoundError
+from huggingface_hub.errors import (
+    DisabledRepoError,
+    EntryNotFoundError,
+    GatedRepoError,
+    RepositoryNotFoundError,
+    RevisionNotFoundError,
+)
 
 sha, token, home = os.environ["EXPECT_SHA"], os.environ["MEMBER_TOKEN"], os.environ["HF_HOME"]
 api = HfApi()
@@ -47,7 +53,9 @@ assert sorted(entry.path for entry in paths) == ["config.json", "onnx"]
 
 metadata = get_hf_file_metadata(hf_hub_url("acme/tiny", "model.safetensors"))
 assert metadata.commit_hash == sha and metadata.etag == lfs["model.safetensors"].sha256
-assert metadata.size == lfs["model.safetensors"].size and "/resolve/" not in metadata.location
+assert metadata.size == lfs["model.safetensors"].size
+# The storage host is another port, which gets no token.
+assert metadata.location.startswith(os.environ["STORAGE_URL"]), metadata.location
 small = get_hf_file_metadata(hf_hub_url("acme/tiny", "config.json"))
 assert small.commit_hash == sha and small.size and len(small.etag) == 40
 
@@ -63,6 +71,9 @@ fails(RepositoryNotFoundError, lambda: api.model_info("acme/none"))
 fails(RevisionNotFoundError, lambda: api.model_info("acme/tiny", revision="v9"))
 fails(EntryNotFoundError, lambda: hf_hub_download("acme/tiny", "absent.bin"))
 fails(GatedRepoError, lambda: hf_hub_download("acme/gated", "model.safetensors"))
+fails(GatedRepoError, lambda: hf_hub_download("acme/gated", "model.safetensors", token="hf_wrong"))
+fails(DisabledRepoError, lambda: api.model_info("acme/disabled"))
+assert api.model_info("acme/renamed").id == "acme/tiny"
 fails(RepositoryNotFoundError, lambda: api.model_info("acme/private"))
 assert hf_hub_download("acme/gated", "model.safetensors", token=token)
 assert api.model_info("acme/private", token=token).private
