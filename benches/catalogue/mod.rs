@@ -188,6 +188,7 @@ impl Catalogue {
                 size: Some(self.random.random_range(100..20_000)),
                 sha256: None,
                 blob_id: Some(hex_digest(&[full_name, path, &position.min(1).to_string()])[..40].to_owned()),
+                ..FileEntry::default()
             })
             .collect();
         let shards = [1, 1, 1, 2, 4][self.random.random_range(0..5)];
@@ -199,8 +200,8 @@ impl Catalogue {
             files.push(FileEntry {
                 size: Some(self.random.random_range(100_000_000..5_000_000_000)),
                 sha256: Some(hex_digest(&[weights_key, &path])),
-                blob_id: None,
                 path,
+                ..FileEntry::default()
             });
         }
         files

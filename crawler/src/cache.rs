@@ -4,15 +4,10 @@
 //! snapshots. The digest of an LFS file is the name of the blob its snapshot links to.
 
 use crate::dir::describe_folder;
-use crate::{
-    FileEntry, Hub, HubError, ListFilter, NO_OWNER, Package, Page, Revision, check_package_name, disk,
-};
-use async_trait::async_trait;
-use bytes::Bytes;
-use std::ops::Range;
+use crate::local::LocalHub;
+use crate::{Content, FileEntry, HubError, NO_OWNER, Package, Revision, check_package_name, disk};
 use std::path::{Path, PathBuf};
 
-const PAGE_NAMES: usize = 1000;
 const MAX_REF_BYTES: u64 = 1024;
 const SHA256_HEX_CHARS: usize = 64;
 
@@ -39,7 +34,7 @@ impl CacheHub {
             .canonicalize()
             .map_err(|error| HubError::disk(path, error, 0))?;
         let hub = Self { root };
-        if hub.names()?.is_empty() {
+        if hub.find_names()?.is_empty() {
             return Err(HubError::NoPackages {
                 path: path.to_owned(),
                 expected: "expected folders models--<owner>--<name>, as in ~/.cache/huggingface/hub",
@@ -48,17 +43,7 @@ impl CacheHub {
         Ok(hub)
     }
 
-    fn names(&self) -> Result<Vec<String>, HubError> {
-        let mut names: Vec<String> = disk::children(&self.root)?
-            .into_iter()
-            .filter(|(_, path)| path.join("snapshots").is_dir())
-            .filter_map(|(folder, _)| package_name(&folder))
-            .collect();
-        names.sort();
-        Ok(names)
-    }
-
-    fn folder(&self, name: &str) -> Result<PathBuf, HubError> {
+    fn package_folder(&self, name: &str) -> Result<PathBuf, HubError> {
         let (owner, short) = check_package_name(name)?;
         let folder = if owner == NO_OWNER {
             format!("models--{short}")
@@ -70,45 +55,13 @@ impl CacheHub {
             return Ok(folder);
         }
         Err(HubError::NotFound {
-            endpoint: self.endpoint(),
+            endpoint: self.root.display().to_string(),
             what: name.to_owned(),
         })
     }
 
-    /// Snapshots, newest first: the one `refs/main` names, then the others by when they were stored.
-    fn history(&self, name: &str) -> Result<Vec<Revision>, HubError> {
-        let folder = self.folder(name)?;
-        let references = read_references(&folder.join("refs"))?;
-        let main = references
-            .iter()
-            .find(|(reference, _)| reference == "main")
-            .map(|(_, id)| id.clone());
-        let mut snapshots = Vec::new();
-        for (id, path) in disk::children(&folder.join("snapshots"))? {
-            let stored = path.metadata().and_then(|metadata| metadata.modified());
-            snapshots.push((Some(&id) == main.as_ref(), stored.ok(), id));
-        }
-        snapshots.sort();
-        Ok(snapshots
-            .into_iter()
-            .rev()
-            .map(|(_, _, id)| Revision {
-                tags: references
-                    .iter()
-                    .filter(|(reference, target)| *target == id && reference != "main")
-                    .map(|(reference, _)| reference.clone())
-                    .collect(),
-                id,
-                date: None,
-                title: String::new(),
-                message: String::new(),
-                authors: Vec::new(),
-            })
-            .collect())
-    }
-
     fn snapshot(&self, name: &str, revision: &str) -> Result<PathBuf, HubError> {
-        let history = self.history(name)?;
+        let history = self.find_revisions(name)?;
         let found = match revision {
             "main" | "HEAD" => history.first(),
             other => history
@@ -119,37 +72,7 @@ impl CacheHub {
             package: name.to_owned(),
             revision: revision.to_owned(),
         })?;
-        Ok(self.folder(name)?.join("snapshots").join(&found.id))
-    }
-
-    fn find_file(&self, name: &str, revision: &str, path: &str) -> Result<PathBuf, HubError> {
-        let snapshot = self.snapshot(name, revision)?;
-        disk::locate(&self.root, &snapshot, name, path)?.ok_or_else(|| HubError::FileNotFound {
-            package: name.to_owned(),
-            revision: revision.to_owned(),
-            path: path.to_owned(),
-        })
-    }
-
-    fn package_now(&self, name: &str) -> Result<Package, HubError> {
-        let head = self.history(name)?.into_iter().next();
-        let folder = self.folder(name)?;
-        let snapshot = head
-            .as_ref()
-            .map_or(folder.clone(), |head| folder.join("snapshots").join(&head.id));
-        let mut package = describe_folder(&self.root, name, &snapshot)?;
-        package.hub = self.id().to_owned();
-        package.endpoint = self.endpoint();
-        package.revision = head.map(|head| head.id);
-        Ok(package)
-    }
-
-    fn files_now(&self, name: &str, revision: &str) -> Result<Vec<FileEntry>, HubError> {
-        let snapshot = self.snapshot(name, revision)?;
-        disk::walk(&self.root, &snapshot)?
-            .into_iter()
-            .map(|path| self.file_entry(&snapshot, path))
-            .collect()
+        Ok(self.package_folder(name)?.join("snapshots").join(&found.id))
     }
 
     fn file_entry(&self, snapshot: &Path, path: String) -> Result<FileEntry, HubError> {
@@ -168,15 +91,8 @@ impl CacheHub {
             size: Some(size),
             sha256: blob_id.clone().filter(|id| id.len() == SHA256_HEX_CHARS),
             blob_id,
+            xet_hash: None,
         })
-    }
-
-    async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Self) -> Result<T, HubError> + Send + 'static,
-    ) -> Result<T, HubError> {
-        let hub = self.clone();
-        disk::blocking(move || work(&hub)).await
     }
 }
 
@@ -202,77 +118,80 @@ fn read_references(folder: &Path) -> Result<Vec<(String, String)>, HubError> {
     Ok(references)
 }
 
-#[async_trait]
-impl Hub for CacheHub {
-    fn id(&self) -> &'static str {
-        "cache"
+impl LocalHub for CacheHub {
+    const ID: &'static str = "cache";
+
+    fn folder(&self) -> &Path {
+        &self.root
     }
 
-    fn endpoint(&self) -> String {
-        self.root.display().to_string()
+    fn find_names(&self) -> Result<Vec<String>, HubError> {
+        let mut names: Vec<String> = disk::children(&self.root)?
+            .into_iter()
+            .filter(|(_, path)| path.join("snapshots").is_dir())
+            .filter_map(|(folder, _)| package_name(&folder))
+            .collect();
+        names.sort();
+        Ok(names)
     }
 
-    fn is_local(&self) -> bool {
-        true
+    fn find_package(&self, name: &str) -> Result<Package, HubError> {
+        let head = self.find_revisions(name)?.into_iter().next();
+        let folder = self.package_folder(name)?;
+        let snapshot = head
+            .as_ref()
+            .map_or(folder.clone(), |head| folder.join("snapshots").join(&head.id));
+        let mut package = describe_folder(&self.root, name, &snapshot)?;
+        package.revision = head.map(|head| head.id);
+        Ok(package)
     }
 
-    async fn list(&self, filter: &ListFilter, cursor: Option<&str>) -> Result<Page, HubError> {
-        let names = self.blocking(Self::names).await?;
-        Ok(disk::page_of(names, filter, cursor, PAGE_NAMES))
+    /// Snapshots, newest first: the one `refs/main` names, then the others by when they were stored.
+    fn find_revisions(&self, name: &str) -> Result<Vec<Revision>, HubError> {
+        let folder = self.package_folder(name)?;
+        let references = read_references(&folder.join("refs"))?;
+        let main = references
+            .iter()
+            .find(|(reference, _)| reference == "main")
+            .map(|(_, id)| id.clone());
+        let mut snapshots = Vec::new();
+        for (id, path) in disk::children(&folder.join("snapshots"))? {
+            let stored = path.metadata().and_then(|metadata| metadata.modified());
+            snapshots.push((Some(&id) == main.as_ref(), stored.ok(), id));
+        }
+        snapshots.sort();
+        Ok(snapshots
+            .into_iter()
+            .rev()
+            .map(|(_, _, id)| Revision {
+                tags: references
+                    .iter()
+                    .filter(|(reference, target)| *target == id && reference != "main")
+                    .map(|(reference, _)| reference.clone())
+                    .collect(),
+                id,
+                ..Revision::default()
+            })
+            .collect())
     }
 
-    async fn package(&self, name: &str) -> Result<Package, HubError> {
-        let name = name.to_owned();
-        self.blocking(move |hub| hub.package_now(&name)).await
+    fn find_files(&self, name: &str, revision: &str) -> Result<Vec<FileEntry>, HubError> {
+        let snapshot = self.snapshot(name, revision)?;
+        disk::walk(&self.root, &snapshot)?
+            .into_iter()
+            .map(|path| self.file_entry(&snapshot, path))
+            .collect()
     }
 
-    async fn revisions(&self, name: &str) -> Result<Vec<Revision>, HubError> {
-        let name = name.to_owned();
-        self.blocking(move |hub| hub.history(&name)).await
-    }
-
-    async fn files(&self, name: &str, revision: &str) -> Result<Vec<FileEntry>, HubError> {
-        let (name, revision) = (name.to_owned(), revision.to_owned());
-        self.blocking(move |hub| hub.files_now(&name, &revision)).await
-    }
-
-    async fn read(
-        &self,
-        name: &str,
-        revision: &str,
-        path: &str,
-        range: Range<u64>,
-    ) -> Result<Bytes, HubError> {
-        let (name, revision, path) = (name.to_owned(), revision.to_owned(), path.to_owned());
-        self.blocking(move |hub| disk::read_range(&hub.find_file(&name, &revision, &path)?, range))
-            .await
-    }
-
-    async fn read_whole(
-        &self,
-        name: &str,
-        revision: &str,
-        path: &str,
-        limit: u64,
-    ) -> Result<Bytes, HubError> {
-        let (name, revision, path) = (name.to_owned(), revision.to_owned(), path.to_owned());
-        self.blocking(move |hub| disk::read_whole(&hub.find_file(&name, &revision, &path)?, limit))
-            .await
-    }
-
-    async fn download(
-        &self,
-        name: &str,
-        revision: &str,
-        file: &FileEntry,
-        target: &Path,
-    ) -> Result<u64, HubError> {
-        let (name, revision) = (name.to_owned(), revision.to_owned());
-        let (file, target) = (file.clone(), target.to_owned());
-        self.blocking(move |hub| {
-            disk::copy_checked(&hub.find_file(&name, &revision, &file.path)?, &file, &target)
-        })
-        .await
+    fn find_content(&self, name: &str, revision: &str, path: &str) -> Result<Content<'static>, HubError> {
+        let snapshot = self.snapshot(name, revision)?;
+        disk::locate(&self.root, &snapshot, name, path)?
+            .map(Content::on_disk)
+            .ok_or_else(|| HubError::FileNotFound {
+                package: name.to_owned(),
+                revision: revision.to_owned(),
+                path: path.to_owned(),
+            })
     }
 }
 
@@ -280,6 +199,7 @@ impl Hub for CacheHub {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::{Hub, ListFilter};
     use std::fs;
 
     const HEAD: &str = "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa";

@@ -3,6 +3,7 @@
 //! Enters: a card's text or a hub's `cardData` JSON, and tags. Leaves: fields of a [`Package`]. A field of the wrong type counts
 //! as not said.
 
+use crate::fields::{string, strings};
 use crate::licence::to_spdx;
 use crate::package::Package;
 use serde_json::Value;
@@ -109,23 +110,6 @@ pub fn architecture_of(config: &Value) -> Option<String> {
         .into_iter()
         .next()
         .or_else(|| string(&config["model_type"]))
-}
-
-/// A non-empty string, else `None`.
-pub fn string(value: &Value) -> Option<String> {
-    value
-        .as_str()
-        .map(str::trim)
-        .filter(|text| !text.is_empty())
-        .map(str::to_owned)
-}
-
-/// A string or a list of strings; entries of another type are left out.
-pub fn strings(value: &Value) -> Vec<String> {
-    match value {
-        Value::Array(values) => values.iter().filter_map(string).collect(),
-        other => string(other).into_iter().collect(),
-    }
 }
 
 fn set(field: &mut Option<String>, value: Option<String>) {

@@ -1,6 +1,6 @@
 //! Files of packages that lie on this machine: walked, digested, read by range, copied with a check.
 //!
-//! Shared by the folder hub and the cache hub. Symbolic links are followed only inside the hub's root.
+//! Shared by all local hubs. Symbolic links are followed only inside the hub's root.
 
 use crate::{FileEntry, HubError, ListFilter, Page, check_file_path};
 use bytes::Bytes;
@@ -149,13 +149,23 @@ pub fn read_whole(path: &Path, limit: u64) -> Result<Bytes, HubError> {
     read_range(path, 0..size)
 }
 
-/// Copies `source` to `target` by way of a temporary file beside it, checking size and SHA-256 where `file` knows them.
+/// Copies `source` to `target`, checking size and SHA-256 where `file` knows them.
 pub fn copy_checked(source: &Path, file: &FileEntry, target: &Path) -> Result<u64, HubError> {
+    let input = File::open(source).map_err(|error| HubError::disk(source, error, 0))?;
+    write_checked(input, source, file, target)
+}
+
+/// Writes what `input` holds to `target` by way of a temporary file beside it, checked as in [`copy_checked`].
+pub fn write_checked(
+    mut input: impl Read,
+    source: &Path,
+    file: &FileEntry,
+    target: &Path,
+) -> Result<u64, HubError> {
     let folder = target.parent().unwrap_or(Path::new("."));
     let needed = file.size.unwrap_or(0);
     let fail = |error| HubError::disk(target, error, needed);
     let mut temporary = tempfile::NamedTempFile::new_in(folder).map_err(fail)?;
-    let mut input = File::open(source).map_err(|error| HubError::disk(source, error, 0))?;
     let mut hash = Sha256::new();
     let mut size = 0;
     let mut block = vec![0; BLOCK_BYTES];

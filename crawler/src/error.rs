@@ -21,6 +21,8 @@ pub enum HubError {
     Disconnected { url: String, reason: String },
     #[error("{endpoint} does not answer like a model hub: {reason}; check the endpoint")]
     NotAHub { endpoint: String, reason: String },
+    #[error("{endpoint} does not list what it has; name a model with both --author and --search")]
+    NoListing { endpoint: String },
 
     // Its refusals.
     #[error("{what} is not on {endpoint}, or it is private and needs a token")]
@@ -33,11 +35,17 @@ pub enum HubError {
         revision: String,
         path: String,
     },
+    #[error(
+        "{path:?} of {package} is a git-LFS pointer whose content is not here; run `git lfs fetch --all` in the checkout"
+    )]
+    NotFetched { package: String, path: String },
     #[error("{package} is gated: accept its terms on the hub and set HF_TOKEN to a token of that account")]
     Gated { package: String },
     #[error("{package} was disabled by the hub")]
     Disabled { package: String },
-    #[error("{endpoint} refused the request as not authorised; set HF_TOKEN to a token that may read {what}")]
+    #[error(
+        "{endpoint} refused the request as not authorised; set HF_TOKEN, or the hub's own variable (docs/hubs.md), to a token that may read {what}"
+    )]
     Unauthorised { endpoint: String, what: String },
     #[error("{endpoint} limits the request rate; try again in {} s", wait.as_secs())]
     RateLimited { endpoint: String, wait: Duration },
@@ -125,6 +133,12 @@ impl HubError {
             Self::Status { status, .. } => matches!(status, 408 | 425 | 500 | 502 | 503 | 504),
             _ => false,
         }
+    }
+
+    /// Whether another run may get what this one did not: nothing is said about the package then.
+    #[must_use]
+    pub fn is_of_this_run(&self) -> bool {
+        self.is_retryable() || matches!(self, Self::BudgetSpent { .. } | Self::DiskFull { .. })
     }
 
     /// A file-system error at `path`; a full disk is told apart because its remedy differs.

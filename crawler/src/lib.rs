@@ -5,26 +5,38 @@
 
 pub mod cache;
 mod card;
+pub mod civitai;
+mod content;
 pub mod dir;
 mod disk;
 mod documents;
 mod error;
+mod fields;
+pub mod git;
 pub mod hf;
 mod http;
+pub mod kaggle;
 mod licence;
 mod listing;
+mod local;
 pub mod modelhub_ai;
+pub mod modelscope;
+pub mod modelzoo;
+pub mod ngc;
+pub mod oci;
 pub mod onnx_zoo;
 mod open;
 mod package;
 mod path;
 pub mod pytorch_hub;
+mod recent;
 
+pub use content::Content;
 pub use error::HubError;
 pub use http::{Pace, RetryPolicy, Timeouts, Token};
 pub use listing::Listing;
-pub use open::{KNOWN_HUBS, open};
-pub use package::{FileEntry, Package, Revision};
+pub use open::{KNOWN_HUBS, OpenOptions, open, open_with};
+pub use package::{Availability, FileEntry, Package, Port, Ports, Revision};
 pub use path::{check_file_path, check_package_name};
 
 use async_trait::async_trait;
@@ -33,7 +45,7 @@ use std::ops::Range;
 use std::path::Path;
 
 /// The longest text [`Hub::text`] returns; a tokenizer of a large vocabulary fits.
-pub const MAX_TEXT_BYTES: u64 = 64 << 20;
+pub const MAX_WHOLE_TEXT_BYTES: u64 = 64 << 20;
 
 /// Stands in for the owner of old packages that have none (`gpt2`), since a reference names both.
 pub const NO_OWNER: &str = "_";
@@ -45,6 +57,10 @@ pub trait Hub: Send + Sync {
     fn id(&self) -> &'static str;
     /// Where its packages come from: the base URL, or the folder's path. Stored as [`Package::endpoint`].
     fn endpoint(&self) -> String;
+    /// True when [`Hub::list`] gives packages in the order of their last change, newest first: an incremental crawl may stop early.
+    fn lists_newest_first(&self) -> bool {
+        false
+    }
     /// True when its files are on this machine, so that reading them where they are beats a copy.
     fn is_local(&self) -> bool {
         false
@@ -57,6 +73,14 @@ pub trait Hub: Send + Sync {
     async fn revisions(&self, name: &str) -> Result<Vec<Revision>, HubError>;
     /// All files at a revision.
     async fn files(&self, name: &str, revision: &str) -> Result<Vec<FileEntry>, HubError>;
+    /// Where the content of one file is.
+    async fn locate<'a>(
+        &'a self,
+        name: &'a str,
+        revision: &'a str,
+        path: &'a str,
+    ) -> Result<Content<'a>, HubError>;
+
     /// Bytes of one file; exactly `range` long, or an error.
     async fn read(
         &self,
@@ -64,10 +88,21 @@ pub trait Hub: Send + Sync {
         revision: &str,
         path: &str,
         range: Range<u64>,
-    ) -> Result<Bytes, HubError>;
+    ) -> Result<Bytes, HubError> {
+        self.locate(name, revision, path).await?.range(range).await
+    }
+
     /// A whole small file; [`HubError::TooLarge`] past `limit` bytes.
-    async fn read_whole(&self, name: &str, revision: &str, path: &str, limit: u64)
-    -> Result<Bytes, HubError>;
+    async fn read_whole(
+        &self,
+        name: &str,
+        revision: &str,
+        path: &str,
+        limit: u64,
+    ) -> Result<Bytes, HubError> {
+        self.locate(name, revision, path).await?.whole(limit).await
+    }
+
     /// Writes a whole file to `target`, checked against the size and digest of `file`; nothing is left at `target` on an error.
     /// Returns the number of bytes.
     async fn download(
@@ -76,12 +111,19 @@ pub trait Hub: Send + Sync {
         revision: &str,
         file: &FileEntry,
         target: &Path,
-    ) -> Result<u64, HubError>;
+    ) -> Result<u64, HubError> {
+        self.locate(name, revision, &file.path)
+            .await?
+            .download(file, target)
+            .await
+    }
 
     /// A whole small text (card, configuration, tokenizer). Bytes that are not UTF-8 are replaced, for a card is still worth
     /// reading then.
     async fn text(&self, name: &str, revision: &str, path: &str) -> Result<String, HubError> {
-        let bytes = self.read_whole(name, revision, path, MAX_TEXT_BYTES).await?;
+        let bytes = self
+            .read_whole(name, revision, path, MAX_WHOLE_TEXT_BYTES)
+            .await?;
         Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 }
@@ -91,6 +133,8 @@ pub trait Hub: Send + Sync {
 pub struct ListFilter {
     pub author: Option<String>,
     pub search: Option<String>,
+    /// The validator of an earlier listing: a hub whose listing is still the same answers [`Page::unchanged`].
+    pub validator: Option<String>,
 }
 
 impl ListFilter {
@@ -118,4 +162,16 @@ pub struct Page {
     /// Entries that were left out because they could not be read, one sentence each.
     pub skipped: Vec<String>,
     pub next: Option<String>,
+    /// Of the first page, where the hub gives one.
+    pub validator: Option<String>,
+    /// Nothing changed since the listing whose validator was given; the page is empty.
+    pub unchanged: bool,
+}
+
+impl Page {
+    /// Adds a package the listing describes.
+    pub(crate) fn add(&mut self, package: Package) {
+        self.names.push(format!("{}/{}", package.owner, package.name));
+        self.packages.push(package);
+    }
 }

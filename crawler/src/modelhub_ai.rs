@@ -3,9 +3,9 @@
 //! The index holds name, task, repository, branch and backends, and no history, files or digests; a package's revision is a
 //! digest of its entry, so that a change of the index is seen.
 
-use crate::card::{string, strings};
-use crate::documents::{Document, DocumentHub, Entries, Entry, Kind, Place, Snapshot};
-use crate::{HubError, Package, Revision, check_package_name};
+use crate::documents::{Document, DocumentHub, Entries, Entry, Kind, Place, Snapshot, read_list};
+use crate::fields::{string, strings};
+use crate::{HubError, OpenOptions, Package, Revision, check_package_name};
 use serde_json::Value;
 use sha2::{Digest as _, Sha256};
 
@@ -18,30 +18,17 @@ const KIND: Kind = Kind {
 };
 
 /// The index at a base URL, or a folder that holds `models.json`.
-pub fn open(endpoint: Option<&str>) -> Result<DocumentHub, HubError> {
-    let place = Place::open(endpoint.unwrap_or(DEFAULT_ENDPOINT), |_| None)?;
+pub fn open(options: &OpenOptions) -> Result<DocumentHub, HubError> {
+    let place = Place::open(options.endpoint_or(DEFAULT_ENDPOINT), options.byte_budget, |_| {
+        None
+    })?;
     Ok(DocumentHub::new(KIND, place))
 }
 
 fn parse(documents: &[Document]) -> Result<Entries, HubError> {
     let mut entries = Entries::default();
     for document in documents {
-        let models: Vec<Value> =
-            serde_json::from_slice(&document.bytes).map_err(|error| HubError::Malformed {
-                url: document.name.clone(),
-                field: "the top level".to_owned(),
-                reason: error.to_string(),
-            })?;
-        for (position, model) in models.into_iter().enumerate() {
-            match read_model(model) {
-                Ok((name, entry)) => {
-                    entries.packages.insert(name, entry);
-                }
-                Err(reason) => entries
-                    .skipped
-                    .push(format!("{} entry {position}: {reason}", document.name)),
-            }
-        }
+        read_list(document, &mut entries, read_model)?;
     }
     Ok(entries)
 }
@@ -68,11 +55,8 @@ fn read_model(model: Value) -> Result<(String, Entry), String> {
     };
     let revision = Revision {
         id: entry_digest(&package.raw),
-        date: None,
         title: "listed in the index".to_owned(),
-        message: String::new(),
-        authors: Vec::new(),
-        tags: Vec::new(),
+        ..Revision::default()
     };
     let history = vec![Snapshot {
         revision,

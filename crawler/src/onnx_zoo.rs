@@ -4,9 +4,12 @@
 //! manifests (`01_2021-08-20_8d345e63.json`) gives history: a file's revisions are the manifests at which it appeared, changed
 //! its digest or moved. A web server has the present manifest only; its revisions are named by the digest.
 
-use crate::card::{string, strings};
 use crate::documents::{Document, DocumentHub, Entries, Entry, Kind, Place, Snapshot};
-use crate::{FileEntry, HubError, Package, Revision, check_file_path, check_package_name};
+use crate::fields::{list, malformed, sha256, string, string_or_number, strings};
+use crate::{
+    Availability, FileEntry, HubError, OpenOptions, Package, Port, Ports, Revision, check_file_path,
+    check_package_name,
+};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use time::{Date, OffsetDateTime};
@@ -22,10 +25,10 @@ const KIND: Kind = Kind {
 };
 
 /// A zoo at a base URL, or a folder of manifests.
-pub fn open(endpoint: Option<&str>) -> Result<DocumentHub, HubError> {
+pub fn open(options: &OpenOptions) -> Result<DocumentHub, HubError> {
     // The server that has the manifest answers with git-LFS pointers where the weights should be; another has those.
     let files = |endpoint: &str| (endpoint == DEFAULT_ENDPOINT).then(|| LFS_ENDPOINT.to_owned());
-    let place = Place::open(endpoint.unwrap_or(DEFAULT_ENDPOINT), files)?;
+    let place = Place::open(options.endpoint_or(DEFAULT_ENDPOINT), options.byte_budget, files)?;
     Ok(DocumentHub::new(KIND, place))
 }
 
@@ -56,6 +59,7 @@ fn parse(documents: &[Document]) -> Result<Entries, HubError> {
     for (name, entry) in &mut entries.packages {
         if !present.contains(name) {
             entry.package.raw["removed"] = true.into();
+            entry.package.availability = Availability::Gone;
         }
     }
     Ok(entries)
@@ -78,13 +82,8 @@ fn add_manifest(
     document: &Document,
     when: Option<&Dated>,
 ) -> Result<BTreeSet<String>, HubError> {
-    let malformed = |reason: String| HubError::Malformed {
-        url: document.name.clone(),
-        field: "the top level".to_owned(),
-        reason,
-    };
-    let manifest: Vec<Value> =
-        serde_json::from_slice(&document.bytes).map_err(|error| malformed(error.to_string()))?;
+    let manifest: Vec<Value> = serde_json::from_slice(&document.bytes)
+        .map_err(|error| malformed(&document.name, "the top level", &error.to_string()))?;
     let mut names = BTreeSet::new();
     for (position, item) in manifest.into_iter().enumerate() {
         match read_item(item, when) {
@@ -148,20 +147,17 @@ fn read_item(item: Value, when: Option<&Dated>) -> Result<Item, String> {
     check_package_name(&name).map_err(|error| error.to_string())?;
     check_file_path(&name, &path).map_err(|error| error.to_string())?;
     let metadata = &item["metadata"];
-    let digest = hex_digest(&metadata["model_sha"]).ok_or("metadata.model_sha is no SHA-256")?;
+    let digest = sha256(&metadata["model_sha"]).ok_or("metadata.model_sha is no SHA-256")?;
     let file = FileEntry {
         path: path.clone(),
         size: metadata["model_bytes"].as_u64(),
         sha256: Some(digest.clone()),
-        blob_id: None,
+        ..FileEntry::default()
     };
     let revision = Revision {
         id: when.map_or(digest, |when| when.commit.clone()),
         date: when.map(|when| when.date),
-        title: String::new(),
-        message: String::new(),
-        authors: Vec::new(),
-        tags: Vec::new(),
+        ..Revision::default()
     };
     let package = Package {
         owner: OWNER.to_owned(),
@@ -169,11 +165,32 @@ fn read_item(item: Value, when: Option<&Dated>) -> Result<Item, String> {
         task: task_of(&path),
         library: Some("onnx".to_owned()),
         tags: strings(&metadata["tags"]),
+        ports: ports(&metadata["io_ports"]),
         raw: item,
         ..Package::default()
     };
     let files = vec![file];
     Ok((name, package, Snapshot { revision, files }))
+}
+
+/// `{"inputs": [{"name": "data", "shape": ["N", 3, 224, 224], "type": "tensor(float)"}], "outputs": […]}`
+fn ports(io_ports: &Value) -> Option<Ports> {
+    io_ports.is_object().then(|| Ports {
+        inputs: list(&io_ports["inputs"]).iter().filter_map(port).collect(),
+        outputs: list(&io_ports["outputs"]).iter().filter_map(port).collect(),
+    })
+}
+
+fn port(port: &Value) -> Option<Port> {
+    Some(Port {
+        name: string(&port["name"])?,
+        element_type: string(&port["type"]),
+        // A size that is null may be any.
+        shape: list(&port["shape"])
+            .iter()
+            .map(|size| string_or_number(size).unwrap_or_else(|| "?".to_owned()))
+            .collect(),
+    })
 }
 
 fn file_stem(path: &str) -> Option<&str> {
@@ -189,10 +206,4 @@ fn task_of(path: &str) -> Option<String> {
         folders.remove(0);
     }
     (folders.len() > 3).then(|| folders[1].replace('_', " "))
-}
-
-fn hex_digest(value: &Value) -> Option<String> {
-    let text = value.as_str()?;
-    let valid = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    valid.then(|| text.to_ascii_lowercase())
 }

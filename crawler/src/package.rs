@@ -28,18 +28,53 @@ pub struct Package {
     pub downloads: Option<i64>,
     pub likes: Option<i64>,
     pub gated: bool,
+    pub availability: Availability,
     /// `owner/name` as the card declares them.
     pub base_models: Vec<String>,
     /// The card's `base_model_relation`.
     pub base_model_relation: Option<String>,
     /// The card's text (Markdown, front matter included).
     pub card: Option<String>,
+    /// What goes into the model and what comes out.
+    pub ports: Option<Ports>,
     /// The hub's own JSON.
     pub raw: serde_json::Value,
 }
 
+/// Who may have a package.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Availability {
+    /// Everybody, or whoever accepts its terms where it is gated.
+    #[default]
+    Public,
+    /// Whoever has a token that opens it.
+    Private,
+    /// Nobody: the hub closed it.
+    Disabled,
+    /// Nobody: the hub's own history says that it was removed.
+    Gone,
+}
+
+/// The inputs and outputs of a model.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Ports {
+    pub inputs: Vec<Port>,
+    pub outputs: Vec<Port>,
+}
+
+/// One input or output.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Port {
+    pub name: String,
+    /// Element type as the hub writes it: `tensor(float)`.
+    pub element_type: Option<String>,
+    /// Sizes, and names for those that vary: `N`, `3`, `224`.
+    pub shape: Vec<String>,
+}
+
 /// One commit of a package's history.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Revision {
     pub id: String,
     pub date: Option<OffsetDateTime>,
@@ -61,7 +96,7 @@ impl Revision {
 }
 
 /// A file of a package at a revision.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileEntry {
     pub path: String,
     pub size: Option<u64>,
@@ -69,4 +104,15 @@ pub struct FileEntry {
     pub sha256: Option<String>,
     /// Git object id, or the hub's own content id.
     pub blob_id: Option<String>,
+    /// Xet's content id of a large file.
+    #[serde(default)]
+    pub xet_hash: Option<String>,
+}
+
+impl FileEntry {
+    /// What tells its content from any other's, where the hub says it.
+    #[must_use]
+    pub fn content_id(&self) -> Option<&str> {
+        self.sha256.as_deref().or(self.blob_id.as_deref())
+    }
 }

@@ -5,14 +5,19 @@ use crate::HubError;
 const MAX_NAME_BYTES: usize = 256;
 const MAX_PATH_BYTES: usize = 4096;
 
-/// Accepts `owner/name` of letters, digits, `.`, `_` and `-`, neither half starting with a dot.
+/// Accepts `owner/name` of letters, digits, `.`, `_` and `-`, neither half starting with a dot. A name may end in a tag, as in
+/// `library/llama3:8b`: registries keep variants of a model so.
 pub fn check_package_name(name: &str) -> Result<(&str, &str), HubError> {
     let refuse = || HubError::UnsafeName { name: shorten(name) };
     if name.len() > MAX_NAME_BYTES {
         return Err(refuse());
     }
     let (owner, rest) = name.split_once('/').ok_or_else(refuse)?;
-    if [owner, rest].into_iter().all(is_safe_segment) {
+    let (name_alone, tag) = match rest.split_once(':') {
+        Some((name, tag)) => (name, Some(tag)),
+        None => (rest, None),
+    };
+    if [owner, name_alone].into_iter().chain(tag).all(is_safe_segment) {
         Ok((owner, rest))
     } else {
         Err(refuse())
@@ -62,11 +67,13 @@ mod tests {
             "a/b.c-d_1",
             "mistralai/Mixtral-8x7B-v0.1",
             "_/gpt2",
+            "library/llama3:8b-q4_0",
         ] {
             assert!(check_package_name(name).is_ok(), "{name}");
         }
         for name in [
-            "", "gpt2", "/a", "a/", "../a", "a/..", "a/b/c", "a/b c", "a/b?x", ".git/a", "a/%2e",
+            "", "gpt2", "/a", "a/", "../a", "a/..", "a/b/c", "a/b c", "a/b?x", ".git/a", "a/%2e", "a/b:",
+            "a/b:c:d", "a:b/c",
         ] {
             assert!(check_package_name(name).is_err(), "{name}");
         }

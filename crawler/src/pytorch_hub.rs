@@ -4,9 +4,10 @@
 //! not, so a package's one file is its card. A card's revision is its git blob id; the version tag of its calls is the
 //! revision's tag.
 
-use crate::card::{front_matter, string, strings};
+use crate::card::front_matter;
 use crate::documents::{Document, DocumentHub, Entries, Entry, Kind, Place, Snapshot};
-use crate::{FileEntry, HubError, Package, Revision, check_package_name};
+use crate::fields::{string, strings};
+use crate::{FileEntry, HubError, OpenOptions, Package, Revision, check_package_name};
 use serde_json::{Value, json};
 use sha1::Sha1;
 use sha2::{Digest as _, Sha256};
@@ -21,15 +22,15 @@ const KIND: Kind = Kind {
 const NOT_A_MODEL: [&str; 3] = ["_docs_template.md", "README.md", "CONTRIBUTING.md"];
 
 /// A folder of cards. There is no index of them on the web.
-pub fn open(endpoint: Option<&str>) -> Result<DocumentHub, HubError> {
-    let folder = endpoint.unwrap_or(".");
+pub fn open(options: &OpenOptions) -> Result<DocumentHub, HubError> {
+    let folder = options.endpoint_or(".");
     if folder.starts_with("http") {
         return Err(HubError::BadEndpoint {
             endpoint: folder.to_owned(),
             reason: "PyTorch Hub has no index on the web; clone pytorch/hub and name its folder".to_owned(),
         });
     }
-    Ok(DocumentHub::new(KIND, Place::open(folder, |_| None)?))
+    Ok(DocumentHub::new(KIND, Place::open(folder, None, |_| None)?))
 }
 
 fn parse(documents: &[Document]) -> Result<Entries, HubError> {
@@ -94,6 +95,7 @@ fn card_snapshot(document: &Document, package: &Package, tags: Vec<String>) -> S
         size: Some(document.bytes.len() as u64),
         sha256: Some(hex::encode(Sha256::digest(&document.bytes))),
         blob_id: Some(blob_id.clone()),
+        xet_hash: None,
     };
     let revision = Revision {
         id: blob_id,

@@ -38,6 +38,7 @@ fn entry(path: String, size: u64) -> FileEntry {
         size: Some(size),
         sha256: None,
         blob_id: None,
+        ..FileEntry::default()
     }
 }
 

@@ -151,6 +151,7 @@ impl Store {
                 size: row.size.and_then(|size| u64::try_from(size).ok()),
                 sha256: row.sha256,
                 blob_id: row.blob_id,
+                xet_hash: None,
             })
             .collect())
     }

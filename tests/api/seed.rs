@@ -103,6 +103,7 @@ async fn model(
                 size: Some(64),
                 sha256: None,
                 blob_id: None,
+                ..FileEntry::default()
             }],
             texts: BTreeMap::new(),
             weight_files: vec!["model.safetensors".to_owned()],

@@ -53,6 +53,7 @@ async fn filters_by_author_and_search() {
         let filter = ListFilter {
             author: author.map(str::to_owned),
             search: search.map(str::to_owned),
+            ..ListFilter::default()
         };
         let hub = hub.clone();
         async move { hub.list(&filter, None).await.unwrap().names }

@@ -152,11 +152,7 @@ fn undated_revision(id: String, folder: &Path) -> FolderRevision {
     FolderRevision {
         revision: Revision {
             id,
-            date: None,
-            title: String::new(),
-            message: String::new(),
-            authors: Vec::new(),
-            tags: Vec::new(),
+            ..Revision::default()
         },
         folder: folder.to_owned(),
     }

@@ -11,15 +11,12 @@ pub use crate::disk::ContentDigest;
 pub use layout::FolderRevision;
 
 use crate::disk::{self, DigestCache};
-use crate::{FileEntry, Hub, HubError, ListFilter, Package, Page, Revision, card, check_package_name};
-use async_trait::async_trait;
-use bytes::Bytes;
+use crate::local::LocalHub;
+use crate::{Content, FileEntry, HubError, Package, Revision, card, check_package_name};
 use serde_json::{Value, json};
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-const PAGE_NAMES: usize = 1000;
 const MAX_CARD_BYTES: u64 = 4 << 20;
 
 /// A folder of packages, read afresh at each call: what changes on disk is seen.
@@ -60,7 +57,7 @@ impl DirHub {
 
     /// The history of a package, oldest first; never empty.
     pub fn history(&self, name: &str) -> Result<Vec<FolderRevision>, HubError> {
-        layout::history(&self.root, &self.digests, name, &self.folder(name)?)
+        layout::history(&self.root, &self.digests, name, &self.package_folder(name)?)
     }
 
     /// The paths of the files in a revision's folder, sorted.
@@ -91,18 +88,15 @@ impl DirHub {
 
     /// What the card and the configuration in `folder` say of the package.
     pub fn describe(&self, name: &str, folder: &Path) -> Result<Package, HubError> {
-        let mut package = describe_folder(&self.root, name, folder)?;
-        package.hub = self.id().to_owned();
-        package.endpoint = self.endpoint();
-        Ok(package)
+        describe_folder(&self.root, name, folder)
     }
 
-    fn folder(&self, name: &str) -> Result<PathBuf, HubError> {
+    fn package_folder(&self, name: &str) -> Result<PathBuf, HubError> {
         check_package_name(name)?;
         let folder = self.root.join(name);
         if !folder.is_dir() {
             return Err(HubError::NotFound {
-                endpoint: self.endpoint(),
+                endpoint: self.root.display().to_string(),
                 what: name.to_owned(),
             });
         }
@@ -125,27 +119,34 @@ impl DirHub {
                 revision: revision.to_owned(),
             })
     }
+}
 
-    fn find_file(&self, name: &str, revision: &str, path: &str) -> Result<PathBuf, HubError> {
-        let found = self.find_revision(name, revision)?;
-        self.locate(name, &found.folder, path)?
-            .ok_or_else(|| HubError::FileNotFound {
-                package: name.to_owned(),
-                revision: revision.to_owned(),
-                path: path.to_owned(),
-            })
+impl LocalHub for DirHub {
+    const ID: &'static str = "dir";
+
+    fn folder(&self) -> &Path {
+        &self.root
     }
 
-    fn package_now(&self, name: &str) -> Result<Package, HubError> {
+    fn find_names(&self) -> Result<Vec<String>, HubError> {
+        self.names()
+    }
+
+    fn find_package(&self, name: &str) -> Result<Package, HubError> {
         let history = self.history(name)?;
-        let mut package = self.describe(name, &self.folder(name)?)?;
+        let mut package = self.describe(name, &self.package_folder(name)?)?;
         package.revision = history.last().map(|entry| entry.revision.id.clone());
         package.created_at = history.first().and_then(|entry| entry.revision.date);
         package.modified_at = history.last().and_then(|entry| entry.revision.date);
         Ok(package)
     }
 
-    fn files_now(&self, name: &str, revision: &str) -> Result<Vec<FileEntry>, HubError> {
+    fn find_revisions(&self, name: &str) -> Result<Vec<Revision>, HubError> {
+        let history = self.history(name)?;
+        Ok(history.into_iter().rev().map(|entry| entry.revision).collect())
+    }
+
+    fn find_files(&self, name: &str, revision: &str) -> Result<Vec<FileEntry>, HubError> {
         let found = self.find_revision(name, revision)?;
         let contents = self.contents(&found.folder)?;
         Ok(contents
@@ -155,101 +156,39 @@ impl DirHub {
                 size: Some(digest.size),
                 sha256: Some(digest.sha256),
                 blob_id: Some(digest.git_oid),
+                xet_hash: None,
             })
             .collect())
     }
 
-    async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Self) -> Result<T, HubError> + Send + 'static,
-    ) -> Result<T, HubError> {
-        let hub = self.clone();
-        disk::blocking(move || work(&hub)).await
-    }
-}
-
-#[async_trait]
-impl Hub for DirHub {
-    fn id(&self) -> &'static str {
-        "dir"
-    }
-
-    fn endpoint(&self) -> String {
-        self.root.display().to_string()
-    }
-
-    fn is_local(&self) -> bool {
-        true
-    }
-
-    async fn list(&self, filter: &ListFilter, cursor: Option<&str>) -> Result<Page, HubError> {
-        let names = self.blocking(Self::names).await?;
-        Ok(disk::page_of(names, filter, cursor, PAGE_NAMES))
-    }
-
-    async fn package(&self, name: &str) -> Result<Package, HubError> {
-        let name = name.to_owned();
-        self.blocking(move |hub| hub.package_now(&name)).await
-    }
-
-    async fn revisions(&self, name: &str) -> Result<Vec<Revision>, HubError> {
-        let name = name.to_owned();
-        let history = self.blocking(move |hub| hub.history(&name)).await?;
-        Ok(history.into_iter().rev().map(|entry| entry.revision).collect())
-    }
-
-    async fn files(&self, name: &str, revision: &str) -> Result<Vec<FileEntry>, HubError> {
-        let (name, revision) = (name.to_owned(), revision.to_owned());
-        self.blocking(move |hub| hub.files_now(&name, &revision)).await
-    }
-
-    async fn read(
-        &self,
-        name: &str,
-        revision: &str,
-        path: &str,
-        range: Range<u64>,
-    ) -> Result<Bytes, HubError> {
-        let (name, revision, path) = (name.to_owned(), revision.to_owned(), path.to_owned());
-        self.blocking(move |hub| disk::read_range(&hub.find_file(&name, &revision, &path)?, range))
-            .await
-    }
-
-    async fn read_whole(
-        &self,
-        name: &str,
-        revision: &str,
-        path: &str,
-        limit: u64,
-    ) -> Result<Bytes, HubError> {
-        let (name, revision, path) = (name.to_owned(), revision.to_owned(), path.to_owned());
-        self.blocking(move |hub| disk::read_whole(&hub.find_file(&name, &revision, &path)?, limit))
-            .await
-    }
-
-    async fn download(
-        &self,
-        name: &str,
-        revision: &str,
-        file: &FileEntry,
-        target: &Path,
-    ) -> Result<u64, HubError> {
-        let (name, revision) = (name.to_owned(), revision.to_owned());
-        let (file, target) = (file.clone(), target.to_owned());
-        self.blocking(move |hub| {
-            disk::copy_checked(&hub.find_file(&name, &revision, &file.path)?, &file, &target)
-        })
-        .await
+    fn find_content(&self, name: &str, revision: &str, path: &str) -> Result<Content<'static>, HubError> {
+        let found = self.find_revision(name, revision)?;
+        self.locate(name, &found.folder, path)?
+            .map(Content::on_disk)
+            .ok_or_else(|| HubError::FileNotFound {
+                package: name.to_owned(),
+                revision: revision.to_owned(),
+                path: path.to_owned(),
+            })
     }
 }
 
 /// What the card and the configuration in `folder` say of the package `name`.
 pub(crate) fn describe_folder(root: &Path, name: &str, folder: &Path) -> Result<Package, HubError> {
+    let card = small_text(root, name, folder, "README.md")?;
+    let config = small_text(root, name, folder, "config.json")?;
+    describe(name, card, config.as_deref())
+}
+
+/// What a card and a configuration say of the package `name`.
+pub(crate) fn describe(
+    name: &str,
+    card_text: Option<String>,
+    config: Option<&str>,
+) -> Result<Package, HubError> {
     let (owner, short) = check_package_name(name)?;
-    let card_text = small_text(root, name, folder, "README.md")?;
     let card_data = card_text.as_deref().and_then(card::front_matter);
-    let config = small_text(root, name, folder, "config.json")?
-        .and_then(|text| serde_json::from_str::<Value>(&text).ok());
+    let config = config.and_then(|text| serde_json::from_str::<Value>(text).ok());
     let mut package = Package {
         owner: owner.to_owned(),
         name: short.to_owned(),

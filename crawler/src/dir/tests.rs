@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::{Hub, ListFilter};
 use std::fs;
 
 const FIRST: &str = "1111111111111111111111111111111111111111";
@@ -105,6 +106,7 @@ async fn lists_in_pages_and_filters() {
     let filter = ListFilter {
         author: Some("ACME".into()),
         search: Some("tin".into()),
+        ..ListFilter::default()
     };
     assert_eq!(hub.list(&filter, None).await.unwrap().names, ["acme/tiny"]);
     let names: Vec<String> = ["a/a", "a/b", "a/c"].map(String::from).into();

@@ -7,15 +7,14 @@ mod place;
 
 pub use place::{Document, Place};
 
+use crate::fields::malformed;
 use crate::{
-    FileEntry, Hub, HubError, ListFilter, Package, Page, Revision, check_file_path, check_package_name, disk,
+    Content, FileEntry, Hub, HubError, ListFilter, Package, Page, Revision, check_file_path,
+    check_package_name, disk,
 };
 use async_trait::async_trait;
-use bytes::Bytes;
+use serde_json::Value;
 use std::collections::BTreeMap;
-use std::ops::Range;
-use std::path::Path;
-use std::sync::Arc;
 use tokio::sync::OnceCell;
 
 const PAGE_NAMES: usize = 1000;
@@ -28,6 +27,8 @@ pub type Parse = fn(&[Document]) -> Result<Entries, HubError>;
 pub struct Entries {
     pub packages: BTreeMap<String, Entry>,
     pub skipped: Vec<String>,
+    /// Of the web server's document.
+    validator: Option<String>,
 }
 
 /// A package and its history, newest first.
@@ -55,12 +56,31 @@ pub struct Kind {
     pub parse: Parse,
 }
 
+/// Adds the elements of a document that is one list; those that cannot be read are noted.
+pub fn read_list(
+    document: &Document,
+    entries: &mut Entries,
+    read: impl Fn(Value) -> Result<(String, Entry), String>,
+) -> Result<(), HubError> {
+    let models: Vec<Value> = serde_json::from_slice(&document.bytes)
+        .map_err(|error| malformed(&document.name, "the top level", &error.to_string()))?;
+    for (position, model) in models.into_iter().enumerate() {
+        match read(model) {
+            Ok((name, entry)) => _ = entries.packages.insert(name, entry),
+            Err(reason) => entries
+                .skipped
+                .push(format!("{} entry {position}: {reason}", document.name)),
+        }
+    }
+    Ok(())
+}
+
 /// See the module's text. Documents are read once, at the first question.
 #[derive(Debug)]
 pub struct DocumentHub {
     kind: Kind,
     place: Place,
-    entries: OnceCell<Arc<Entries>>,
+    entries: OnceCell<Entries>,
 }
 
 impl DocumentHub {
@@ -76,18 +96,19 @@ impl DocumentHub {
         let entries = self
             .entries
             .get_or_try_init(|| async {
-                let documents = self
+                let read = self
                     .place
                     .documents(self.kind.document_suffix, self.kind.web_document)
                     .await?;
-                let mut entries = (self.kind.parse)(&documents)?;
+                let mut entries = (self.kind.parse)(&read.documents)?;
+                entries.validator = read.validator;
                 let endpoint = self.endpoint();
                 for entry in entries.packages.values_mut() {
                     entry.package.hub = self.kind.id.to_owned();
                     entry.package.endpoint.clone_from(&endpoint);
                     entry.package.revision = entry.history.first().map(|newest| newest.revision.id.clone());
                 }
-                Ok(Arc::new(entries))
+                Ok(entries)
             })
             .await?;
         Ok(entries)
@@ -119,19 +140,18 @@ impl DocumentHub {
         })
     }
 
-    /// A file that the documents name; others beside them are nobody's business.
-    async fn file(&self, name: &str, revision: &str, path: &str) -> Result<&FileEntry, HubError> {
+    /// Files that the documents name may be read; others beside them are nobody's business.
+    async fn check_named(&self, name: &str, revision: &str, path: &str) -> Result<(), HubError> {
         check_file_path(name, path)?;
-        self.snapshot(name, revision)
-            .await?
-            .files
-            .iter()
-            .find(|file| file.path == path)
-            .ok_or_else(|| HubError::FileNotFound {
-                package: name.to_owned(),
-                revision: revision.to_owned(),
-                path: path.to_owned(),
-            })
+        let snapshot = self.snapshot(name, revision).await?;
+        if snapshot.files.iter().any(|file| file.path == path) {
+            return Ok(());
+        }
+        Err(HubError::FileNotFound {
+            package: name.to_owned(),
+            revision: revision.to_owned(),
+            path: path.to_owned(),
+        })
     }
 }
 
@@ -146,6 +166,15 @@ impl Hub for DocumentHub {
     }
 
     async fn list(&self, filter: &ListFilter, cursor: Option<&str>) -> Result<Page, HubError> {
+        if let (None, Some(validator)) = (cursor, &filter.validator)
+            && self.place.is_unchanged(self.kind.web_document, validator).await?
+        {
+            return Ok(Page {
+                validator: filter.validator.clone(),
+                unchanged: true,
+                ..Page::default()
+            });
+        }
         let entries = self.entries().await?;
         let names = entries.packages.keys().cloned().collect();
         let mut page = disk::page_of(names, filter, cursor, PAGE_NAMES);
@@ -157,6 +186,7 @@ impl Hub for DocumentHub {
             .collect();
         if cursor.is_none() {
             page.skipped.clone_from(&entries.skipped);
+            page.validator.clone_from(&entries.validator);
         }
         Ok(page)
     }
@@ -174,36 +204,13 @@ impl Hub for DocumentHub {
         Ok(self.snapshot(name, revision).await?.files.clone())
     }
 
-    async fn read(
-        &self,
-        name: &str,
-        revision: &str,
-        path: &str,
-        range: Range<u64>,
-    ) -> Result<Bytes, HubError> {
-        let file = self.file(name, revision, path).await?;
-        self.place.read(name, revision, &file.path, range).await
-    }
-
-    async fn read_whole(
-        &self,
-        name: &str,
-        revision: &str,
-        path: &str,
-        limit: u64,
-    ) -> Result<Bytes, HubError> {
-        let file = self.file(name, revision, path).await?;
-        self.place.read_whole(name, revision, &file.path, limit).await
-    }
-
-    async fn download(
-        &self,
-        name: &str,
-        revision: &str,
-        file: &FileEntry,
-        target: &Path,
-    ) -> Result<u64, HubError> {
-        self.file(name, revision, &file.path).await?;
-        self.place.download(name, revision, file, target).await
+    async fn locate<'a>(
+        &'a self,
+        name: &'a str,
+        revision: &'a str,
+        path: &'a str,
+    ) -> Result<Content<'a>, HubError> {
+        self.check_named(name, revision, path).await?;
+        self.place.content(name, revision, path)
     }
 }

@@ -1,9 +1,8 @@
 //! Where the documents of a hub and the files they name are: a folder, or a web server.
 
-use crate::http::{Ask, Client, ClientConfig, Subject};
-use crate::{FileEntry, HubError, disk};
+use crate::http::{Ask, Client, ClientConfig, Subject, etag};
+use crate::{Content, HubError, disk};
 use bytes::Bytes;
-use std::ops::Range;
 use std::path::{Path, PathBuf};
 use url::Url;
 
@@ -15,6 +14,13 @@ const MAX_DOCUMENTS: usize = 10_000;
 pub struct Document {
     pub name: String,
     pub bytes: Bytes,
+}
+
+/// What was read, and the `ETag` it came with.
+#[derive(Debug)]
+pub struct Documents {
+    pub documents: Vec<Document>,
+    pub validator: Option<String>,
 }
 
 #[derive(Debug)]
@@ -29,11 +35,19 @@ pub enum Place {
 
 impl Place {
     /// A folder, or an endpoint that starts with `http`. `files_endpoint` says where the files of a well-known endpoint lie.
-    pub fn open(endpoint: &str, files_endpoint: impl Fn(&str) -> Option<String>) -> Result<Self, HubError> {
+    pub fn open(
+        endpoint: &str,
+        byte_budget: Option<u64>,
+        files_endpoint: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, HubError> {
         if endpoint.starts_with("http://") || endpoint.starts_with("https://") {
-            let documents = Client::new(ClientConfig::usual(endpoint))?;
+            let config = |endpoint: &str| ClientConfig {
+                byte_budget,
+                ..ClientConfig::usual(endpoint)
+            };
+            let documents = Client::new(config(endpoint))?;
             let files = match files_endpoint(endpoint) {
-                Some(other) => Client::new(ClientConfig::usual(&other))?,
+                Some(other) => Client::new(config(&other))?,
                 None => documents.clone(),
             };
             return Ok(Self::Web {
@@ -55,87 +69,61 @@ impl Place {
         }
     }
 
-    /// All documents of a folder sorted by name, or the one a web server has.
-    pub async fn documents(
-        &self,
-        suffix: &'static str,
-        web_document: &str,
-    ) -> Result<Vec<Document>, HubError> {
+    /// All documents of a folder sorted by name, or the one a web server has; the latter with its validator.
+    pub async fn documents(&self, suffix: &'static str, web_document: &str) -> Result<Documents, HubError> {
         match self {
             Self::Folder(root) => {
                 let root = root.clone();
-                disk::blocking(move || folder_documents(&root, suffix)).await
+                let documents = disk::blocking(move || folder_documents(&root, suffix)).await?;
+                Ok(Documents {
+                    documents,
+                    validator: None,
+                })
             }
             Self::Web { documents, .. } => {
-                let url = documents.url(web_document.split('/'));
-                let ask = Ask::api(url, Subject::Hub);
-                let bytes = documents.whole(&ask, MAX_DOCUMENT_BYTES).await?;
-                Ok(vec![Document {
-                    name: web_document.to_owned(),
-                    bytes,
-                }])
+                let ask = document_ask(documents, web_document);
+                let (bytes, headers) = documents.whole_with_headers(&ask, MAX_DOCUMENT_BYTES).await?;
+                Ok(Documents {
+                    documents: vec![Document {
+                        name: web_document.to_owned(),
+                        bytes,
+                    }],
+                    validator: etag(&headers),
+                })
             }
         }
     }
 
-    pub async fn read(
-        &self,
-        package: &str,
-        revision: &str,
-        path: &str,
-        range: Range<u64>,
-    ) -> Result<Bytes, HubError> {
+    /// Whether the web server's document is still the one `validator` is of; a folder's are always read.
+    pub async fn is_unchanged(&self, web_document: &str, validator: &str) -> Result<bool, HubError> {
         match self {
-            Self::Folder(root) => {
-                let location = locate(root, package, revision, path)?;
-                disk::blocking(move || disk::read_range(&location, range)).await
+            Self::Folder(_) => Ok(false),
+            Self::Web { documents, .. } => {
+                let ask = document_ask(documents, web_document);
+                documents.is_known(&ask, validator).await
             }
+        }
+    }
+
+    /// Where the file `path` of a package is.
+    pub fn content<'a>(
+        &'a self,
+        package: &'a str,
+        revision: &'a str,
+        path: &'a str,
+    ) -> Result<Content<'a>, HubError> {
+        match self {
+            Self::Folder(root) => Ok(Content::on_disk(locate(root, package, revision, path)?)),
             Self::Web { files, .. } => {
                 let ask = Ask::file(file_url(files, path), Subject::File(package, revision, path));
-                files.range(&ask, range).await
+                Ok(Content::on_web(files, ask))
             }
         }
     }
+}
 
-    pub async fn read_whole(
-        &self,
-        package: &str,
-        revision: &str,
-        path: &str,
-        limit: u64,
-    ) -> Result<Bytes, HubError> {
-        match self {
-            Self::Folder(root) => {
-                let location = locate(root, package, revision, path)?;
-                disk::blocking(move || disk::read_whole(&location, limit)).await
-            }
-            Self::Web { files, .. } => {
-                let ask = Ask::file(file_url(files, path), Subject::File(package, revision, path));
-                files.whole(&ask, limit).await
-            }
-        }
-    }
-
-    pub async fn download(
-        &self,
-        package: &str,
-        revision: &str,
-        file: &FileEntry,
-        target: &Path,
-    ) -> Result<u64, HubError> {
-        match self {
-            Self::Folder(root) => {
-                let location = locate(root, package, revision, &file.path)?;
-                let (file, target) = (file.clone(), target.to_owned());
-                disk::blocking(move || disk::copy_checked(&location, &file, &target)).await
-            }
-            Self::Web { files, .. } => {
-                let url = file_url(files, &file.path);
-                let ask = Ask::file(url, Subject::File(package, revision, &file.path));
-                files.download(&ask, file, target).await
-            }
-        }
-    }
+fn document_ask<'a>(documents: &Client, web_document: &str) -> Ask<'a> {
+    Ask::api(documents.url(web_document.split('/')), Subject::Hub)
 }
 
 fn file_url(files: &Client, path: &str) -> Url {

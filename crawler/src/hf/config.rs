@@ -1,6 +1,6 @@
 //! Where the hub is and who asks, from the environment the Hugging Face clients use.
 
-use crate::http::{ClientConfig, Pace, RetryPolicy, Timeouts, Token, USER_AGENT, parse_endpoint};
+use crate::http::{ClientConfig, Pace, RetryPolicy, Timeouts, Token, USER_AGENT, same_origin};
 use std::path::PathBuf;
 
 pub const DEFAULT_ENDPOINT: &str = "https://huggingface.co";
@@ -67,14 +67,8 @@ impl HfConfig {
             timeouts: self.timeouts,
             pace: self.pace.unwrap_or(usual.pace),
             byte_budget: self.byte_budget,
+            meets_challenges: false,
         }
-    }
-}
-
-fn same_origin(one: &str, other: &str) -> bool {
-    match (parse_endpoint(one), parse_endpoint(other)) {
-        (Ok(one), Ok(other)) => one.origin() == other.origin(),
-        _ => false,
     }
 }
 
@@ -128,18 +122,5 @@ mod tests {
         };
         assert!(!format!("{config:?}").contains("secret"));
         assert!(!format!("{:?}", config.into_client_config()).contains("secret"));
-    }
-
-    #[test]
-    fn the_token_belongs_to_one_origin() {
-        assert!(same_origin("https://huggingface.co/", DEFAULT_ENDPOINT));
-        for other in [
-            "http://huggingface.co",
-            "https://huggingface.co:8443",
-            "https://evil.example",
-            "nonsense",
-        ] {
-            assert!(!same_origin(other, DEFAULT_ENDPOINT), "{other}");
-        }
     }
 }

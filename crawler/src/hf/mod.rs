@@ -8,17 +8,15 @@ mod wire;
 
 pub use config::{DEFAULT_ENDPOINT, HfConfig, home_folder};
 
-use crate::http::{Ask, Client, Subject, next_link, shown};
+use crate::fields::elements;
+use crate::http::{Ask, Client, Subject, etag, next_link, shown};
 use crate::{
-    FileEntry, Hub, HubError, ListFilter, NO_OWNER, Package, Page, Revision, check_file_path,
-    check_package_name,
+    Content, FileEntry, Hub, HubError, ListFilter, NO_OWNER, OpenOptions, Package, Page, Revision,
+    check_file_path, check_package_name,
 };
 use async_trait::async_trait;
-use bytes::Bytes;
 use serde_json::Value;
 use std::collections::HashSet;
-use std::ops::Range;
-use std::path::Path;
 use url::Url;
 
 const PAGE_PACKAGES: &str = "500";
@@ -48,6 +46,14 @@ const MAX_CARD_BYTES: u64 = 4 << 20;
 #[derive(Debug, Clone)]
 pub struct HfHub {
     client: Client,
+}
+
+/// The hub the environment names, or the endpoint given.
+pub fn open(options: &OpenOptions) -> Result<HfHub, HubError> {
+    HfHub::new(HfConfig {
+        byte_budget: options.byte_budget,
+        ..HfConfig::from_env_for(options.endpoint.as_deref())
+    })
 }
 
 impl HfHub {
@@ -115,7 +121,7 @@ impl HfHub {
     /// All elements of a paged answer.
     async fn all_pages(&self, first: Url, subject: Subject<'_>) -> Result<Vec<Value>, HubError> {
         let mut seen = HashSet::new();
-        let mut elements = Vec::new();
+        let mut found = Vec::new();
         let mut next = Some(first);
         while let Some(url) = next {
             let repeated = !seen.insert(url.clone());
@@ -126,19 +132,19 @@ impl HfHub {
                 });
             }
             let (answer, headers) = self.client.json(&Ask::api(url.clone(), subject)).await?;
-            elements.extend(wire::elements(&shown(&url), answer)?);
+            found.extend(elements(&shown(&url), answer)?);
             next = next_link(&headers)
                 .map(|address| self.own_url(&url, address))
                 .transpose()?;
         }
-        Ok(elements)
+        Ok(found)
     }
 
     /// The card, if the hub lets us read it: a gated package's may be closed, which is no reason to miss the rest.
     async fn card(&self, name: &str, revision: &str) -> Result<Option<String>, HubError> {
         match self.read_whole(name, revision, "README.md", MAX_CARD_BYTES).await {
             Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
-            Err(error) if error.is_retryable() => Err(error),
+            Err(error) if error.is_of_this_run() => Err(error),
             Err(error) => {
                 tracing::debug!(%error, package = name, "the card cannot be read");
                 Ok(None)
@@ -167,21 +173,33 @@ impl Hub for HfHub {
         self.client.endpoint()
     }
 
+    fn lists_newest_first(&self) -> bool {
+        true
+    }
+
     async fn list(&self, filter: &ListFilter, cursor: Option<&str>) -> Result<Page, HubError> {
         let first = self.list_url(filter);
         let url = match cursor {
             Some(cursor) => self.own_url(&first, cursor)?,
             None => first,
         };
-        let (answer, headers) = self.client.json(&Ask::api(url.clone(), Subject::Hub)).await?;
+        let known = filter.validator.as_deref().filter(|_| cursor.is_none());
+        let ask = Ask::api(url.clone(), Subject::Hub);
+        let Some((answer, headers)) = self.client.json_unless_known(&ask, known).await? else {
+            return Ok(Page {
+                validator: filter.validator.clone(),
+                unchanged: true,
+                ..Page::default()
+            });
+        };
         let shown_url = shown(&url);
-        let mut page = Page::default();
-        for element in wire::elements(&shown_url, answer)? {
+        let mut page = Page {
+            validator: etag(&headers),
+            ..Page::default()
+        };
+        for element in elements(&shown_url, answer)? {
             match wire::package(&shown_url, &self.endpoint(), element) {
-                Ok(package) => {
-                    page.names.push(format!("{}/{}", package.owner, package.name));
-                    page.packages.push(package);
-                }
+                Ok(package) => page.add(package),
                 Err(error) => page.skipped.push(error.to_string()),
             }
         }
@@ -241,39 +259,14 @@ impl Hub for HfHub {
             .collect()
     }
 
-    async fn read(
-        &self,
-        name: &str,
-        revision: &str,
-        path: &str,
-        range: Range<u64>,
-    ) -> Result<Bytes, HubError> {
+    async fn locate<'a>(
+        &'a self,
+        name: &'a str,
+        revision: &'a str,
+        path: &'a str,
+    ) -> Result<Content<'a>, HubError> {
         let url = self.file_url(name, revision, path)?;
         let ask = Ask::file(url, Subject::File(name, revision, path));
-        self.client.range(&ask, range).await
-    }
-
-    async fn read_whole(
-        &self,
-        name: &str,
-        revision: &str,
-        path: &str,
-        limit: u64,
-    ) -> Result<Bytes, HubError> {
-        let url = self.file_url(name, revision, path)?;
-        let ask = Ask::file(url, Subject::File(name, revision, path));
-        self.client.whole(&ask, limit).await
-    }
-
-    async fn download(
-        &self,
-        name: &str,
-        revision: &str,
-        file: &FileEntry,
-        target: &Path,
-    ) -> Result<u64, HubError> {
-        let url = self.file_url(name, revision, &file.path)?;
-        let ask = Ask::file(url, Subject::File(name, revision, &file.path));
-        self.client.download(&ask, file, target).await
+        Ok(Content::on_web(&self.client, ask))
     }
 }

@@ -3,13 +3,13 @@
 //! Unknown fields are ignored. A field of the wrong type counts as not said where it describes the package, and is an error that
 //! names it where we cannot go on without it.
 
-use crate::card::{self, string, strings};
-use crate::package::{FileEntry, Package, Revision};
+use crate::card;
+use crate::fields::{date, list, malformed, sha256, string, strings};
+use crate::package::{Availability, FileEntry, Package, Revision};
 use crate::{HubError, NO_OWNER, check_file_path, check_package_name};
 use serde_json::Value;
 use std::collections::HashMap;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 use time::macros::datetime;
 
 /// The hub gives packages older than this the same creation date; for them it is no date.
@@ -49,6 +49,7 @@ pub fn package(url: &str, endpoint: &str, mut info: Value) -> Result<Package, Hu
         downloads: info["downloads"].as_i64(),
         likes: info["likes"].as_i64(),
         gated: is_gated(&info["gated"]),
+        availability: availability(&info),
         ..Package::default()
     };
     apply_base_models(&mut package, &info["baseModels"]);
@@ -63,18 +64,26 @@ pub fn package(url: &str, endpoint: &str, mut info: Value) -> Result<Package, Hu
 
 /// `{"relation": "finetune", "models": [{"id": "owner/name"}]}`: the hub's own reading of the card.
 fn apply_base_models(package: &mut Package, base_models: &Value) {
-    let Some(models) = base_models["models"].as_array() else {
-        return;
-    };
+    let models = list(&base_models["models"]);
     package.base_models = models.iter().filter_map(|model| string(&model["id"])).collect();
     package.base_model_relation = string(&base_models["relation"]);
 }
 
 /// Whether an answer of `/api/models/{id}` names the file at its newest revision.
 pub fn has_file(info: &Value, path: &str) -> bool {
-    info["siblings"]
-        .as_array()
-        .is_some_and(|files| files.iter().any(|file| file["rfilename"] == path))
+    list(&info["siblings"])
+        .iter()
+        .any(|file| file["rfilename"] == path)
+}
+
+fn availability(info: &Value) -> Availability {
+    if info["disabled"] == true {
+        Availability::Disabled
+    } else if info["private"] == true {
+        Availability::Private
+    } else {
+        Availability::Public
+    }
 }
 
 /// `false`, `"auto"` or `"manual"`.
@@ -105,16 +114,10 @@ pub fn file_entry(
     Ok(Some(FileEntry {
         size: entry["lfs"]["size"].as_u64().or_else(|| entry["size"].as_u64()),
         blob_id: string(&entry["oid"]),
+        xet_hash: string(&entry["xetHash"]),
         sha256,
         path,
     }))
-}
-
-fn sha256(value: &Value) -> Option<String> {
-    let text = value.as_str()?;
-    let text = text.strip_prefix("sha256:").unwrap_or(text);
-    let valid = text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-    valid.then(|| text.to_ascii_lowercase())
 }
 
 /// One entry of `/commits`.
@@ -126,10 +129,7 @@ pub fn revision(
 ) -> Result<Revision, HubError> {
     let id = string(&commit["id"])
         .ok_or_else(|| malformed(url, &format!("[{position}].id"), "it is missing or no text"))?;
-    let authors = commit["authors"]
-        .as_array()
-        .map(Vec::as_slice)
-        .unwrap_or_default();
+    let authors = list(&commit["authors"]);
     Ok(Revision {
         date: date(&commit["date"]),
         title: string(&commit["title"]).unwrap_or_default(),
@@ -146,47 +146,12 @@ pub fn revision(
 /// Tag names by the commit they point at.
 pub fn tags_by_commit(refs: &Value) -> HashMap<String, Vec<String>> {
     let mut tags: HashMap<String, Vec<String>> = HashMap::new();
-    for tag in refs["tags"].as_array().map(Vec::as_slice).unwrap_or_default() {
+    for tag in list(&refs["tags"]) {
         if let (Some(name), Some(commit)) = (string(&tag["name"]), string(&tag["targetCommit"])) {
             tags.entry(commit).or_default().push(name);
         }
     }
     tags
-}
-
-/// The elements of an answer that must be a list.
-pub fn elements(url: &str, value: Value) -> Result<Vec<Value>, HubError> {
-    match value {
-        Value::Array(values) => Ok(values),
-        other => Err(malformed(
-            url,
-            "the top level",
-            &format!("a list was expected, not {}", kind(&other)),
-        )),
-    }
-}
-
-fn kind(value: &Value) -> &'static str {
-    match value {
-        Value::Null => "null",
-        Value::Bool(_) => "a truth value",
-        Value::Number(_) => "a number",
-        Value::String(_) => "a text",
-        Value::Array(_) => "a list",
-        Value::Object(_) => "an object",
-    }
-}
-
-fn date(value: &Value) -> Option<OffsetDateTime> {
-    OffsetDateTime::parse(value.as_str()?, &Rfc3339).ok()
-}
-
-fn malformed(url: &str, field: &str, reason: &str) -> HubError {
-    HubError::Malformed {
-        url: url.to_owned(),
-        field: field.to_owned(),
-        reason: reason.to_owned(),
-    }
 }
 
 #[cfg(test)]
@@ -263,8 +228,13 @@ mod tests {
         .unwrap()
         .unwrap();
         assert_eq!(
-            (file.size, file.sha256, file.blob_id.as_deref()),
-            (Some(9), Some(digest), Some("b1"))
+            (
+                file.size,
+                file.sha256,
+                file.blob_id.as_deref(),
+                file.xet_hash.as_deref()
+            ),
+            (Some(9), Some(digest), Some("b1"), Some("x"))
         );
         assert_eq!(entry(json!({"type": "directory", "path": "d"})).unwrap(), None);
         let message = |value| entry(value).unwrap_err().to_string();

@@ -42,6 +42,10 @@ impl Answer {
         self.response.status()
     }
 
+    pub fn headers(&self) -> &HeaderMap {
+        self.response.headers()
+    }
+
     pub fn header(&self, name: HeaderName) -> Option<&HeaderValue> {
         self.response.headers().get(name)
     }

@@ -4,8 +4,9 @@
 //! by [`redirect`], the pace is kept by [`pace`], what is worth repeating is repeated by [`retry`]. Knows no hub's API.
 
 mod answer;
+mod challenge;
+mod config;
 mod download;
-mod known;
 mod link;
 mod pace;
 mod redirect;
@@ -14,6 +15,7 @@ mod retry;
 mod token;
 
 pub use answer::Answer;
+pub use config::{ClientConfig, Pace, Timeouts, USER_AGENT, parse_endpoint, same_origin};
 pub use link::next_link;
 pub use redirect::is_local_name;
 pub use refusal::Subject;
@@ -21,11 +23,14 @@ pub use retry::RetryPolicy;
 pub use token::Token;
 
 use crate::HubError;
+use crate::recent::Recent;
 use bytes::Bytes;
-use reqwest::Method;
-use reqwest::header::{ACCEPT_ENCODING, AUTHORIZATION, HeaderMap, HeaderName, HeaderValue, RANGE};
+use challenge::Challenge;
+use reqwest::header::{
+    ACCEPT_ENCODING, AUTHORIZATION, ETAG, HeaderMap, HeaderName, HeaderValue, IF_NONE_MATCH, RANGE,
+};
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
-use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -36,81 +41,13 @@ pub const MAX_JSON_BYTES: u64 = 64 << 20;
 /// A download or range slower than this on average is given up.
 const SLOWEST_BYTES_PER_SECOND: u64 = 16 << 10;
 
-/// Who asks.
-pub const USER_AGENT: &str = concat!("heirloom/", env!("CARGO_PKG_VERSION"));
-const USUAL_PACE: Pace = Pace {
-    requests_per_second: NonZeroU32::new(10),
-    concurrent_requests: 8,
-};
-/// A hub on this machine or network is ours to load.
-const LOCAL_PACE: Pace = Pace {
-    requests_per_second: None,
-    concurrent_requests: 32,
-};
-
-/// How to speak to one hub.
-#[derive(Debug, Clone)]
-pub struct ClientConfig {
-    /// Base URL; a path prefix is kept.
-    pub endpoint: String,
-    pub token: Option<Token>,
-    pub user_agent: String,
-    pub retry: RetryPolicy,
-    pub timeouts: Timeouts,
-    pub pace: Pace,
-    /// File bytes that may be read in all; `None` for no limit.
-    pub byte_budget: Option<u64>,
-}
-
-impl ClientConfig {
-    /// No token and the usual limits: gentle with public hubs, unbounded on this machine.
-    pub fn usual(endpoint: &str) -> Self {
-        Self {
-            endpoint: endpoint.to_owned(),
-            token: None,
-            user_agent: USER_AGENT.to_owned(),
-            retry: RetryPolicy::default(),
-            timeouts: Timeouts::default(),
-            pace: Pace::usual(endpoint),
-            byte_budget: None,
-        }
-    }
-}
-
-#[derive(Debug, Clone)]
-pub struct Timeouts {
-    pub connect: Duration,
-    /// The longest silence within an answer.
-    pub idle: Duration,
-    /// The longest a JSON answer may take as a whole.
-    pub answer: Duration,
-}
-
-impl Default for Timeouts {
-    fn default() -> Self {
-        Self {
-            connect: Duration::from_secs(10),
-            idle: Duration::from_secs(30),
-            answer: Duration::from_secs(120),
-        }
-    }
-}
-
-/// The pace kept with each host, whatever the hub's own limits allow.
-#[derive(Debug, Clone)]
-pub struct Pace {
-    /// `None` for no limit of our own.
-    pub requests_per_second: Option<NonZeroU32>,
-    pub concurrent_requests: usize,
-}
-
-impl Pace {
-    /// Gentle with public hubs, unbounded on this machine.
-    pub fn usual(endpoint: &str) -> Self {
-        let is_local = parse_endpoint(endpoint).is_ok_and(|url| is_local_name(&url));
-        if is_local { LOCAL_PACE } else { USUAL_PACE }
-    }
-}
+/// Signed storage addresses hold for an hour or so.
+const LOCATIONS_KEPT: Duration = Duration::from_secs(300);
+const MAX_LOCATIONS: usize = 4096;
+/// Tokens that registries hand out hold for five minutes or so; one that does not is asked for again.
+const TOKENS_KEPT: Duration = Duration::from_secs(240);
+const MAX_TOKENS: usize = 4096;
+const MAX_TOKEN_ANSWER_BYTES: u64 = 1 << 20;
 
 /// Who may answer a request after redirects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -170,7 +107,11 @@ pub struct Client {
     timeouts: Timeouts,
     pacer: Arc<pace::Pacer>,
     resolver: redirect::GuardedResolver,
-    known: Arc<known::KnownLocations>,
+    /// Where the hub redirected to, so that many ranges of one file cost one question to the hub.
+    locations: Arc<Recent<Url, Url>>,
+    meets_challenges: bool,
+    /// By package.
+    tokens: Arc<Recent<String, Token>>,
     budget: Arc<answer::ByteBudget>,
 }
 
@@ -202,7 +143,9 @@ impl Client {
             timeouts: config.timeouts,
             pacer: Arc::new(pace::Pacer::new(config.pace)),
             resolver,
-            known: Arc::default(),
+            locations: Arc::new(Recent::new(LOCATIONS_KEPT, MAX_LOCATIONS)),
+            meets_challenges: config.meets_challenges,
+            tokens: Arc::new(Recent::new(TOKENS_KEPT, MAX_TOKENS)),
             budget: Arc::new(answer::ByteBudget::new(config.byte_budget)),
         })
     }
@@ -238,6 +181,29 @@ impl Client {
         .await
     }
 
+    /// A JSON answer, or `None` where it is still the one whose `ETag` is `known`.
+    pub async fn json_unless_known(
+        &self,
+        ask: &Ask<'_>,
+        known: Option<&str>,
+    ) -> Result<Option<(Value, HeaderMap)>, HubError> {
+        let ask = match known {
+            Some(etag) => ask.clone().header(IF_NONE_MATCH, etag),
+            None => ask.clone(),
+        };
+        self.retrying(|| async {
+            let whole = async {
+                let answer = self.send(Method::GET, &ask).await?;
+                if answer.status() == StatusCode::NOT_MODIFIED {
+                    return Ok(None);
+                }
+                answer.into_json(&self.endpoint(), MAX_JSON_BYTES).await.map(Some)
+            };
+            self.within(self.timeouts.answer, &ask.url, whole).await
+        })
+        .await
+    }
+
     /// Exactly the bytes of `range`.
     pub async fn range(&self, ask: &Ask<'_>, range: Range<u64>) -> Result<Bytes, HubError> {
         if range.is_empty() {
@@ -261,37 +227,70 @@ impl Client {
 
     /// A whole answer of at most `limit` bytes.
     pub async fn whole(&self, ask: &Ask<'_>, limit: u64) -> Result<Bytes, HubError> {
+        self.whole_with_headers(ask, limit).await.map(|(bytes, _)| bytes)
+    }
+
+    pub async fn whole_with_headers(
+        &self,
+        ask: &Ask<'_>,
+        limit: u64,
+    ) -> Result<(Bytes, HeaderMap), HubError> {
         let deadline = self.timeouts.answer + Duration::from_secs(limit / SLOWEST_BYTES_PER_SECOND);
-        let bytes = self
+        let (bytes, headers) = self
             .retrying(|| async {
                 let whole = async {
                     let answer = self.send(Method::GET, ask).await?;
-                    answer.into_bytes(limit).await
+                    let headers = answer.headers().clone();
+                    Ok((answer.into_bytes(limit).await?, headers))
                 };
                 self.within(deadline, &ask.url, whole).await
             })
             .await?;
         self.budget.reserve(bytes.len() as u64)?;
-        Ok(bytes)
+        Ok((bytes, headers))
+    }
+
+    /// Whether what `ask` names is still the version whose `ETag` is `known`.
+    pub async fn is_known(&self, ask: &Ask<'_>, known: &str) -> Result<bool, HubError> {
+        let ask = ask.clone().header(IF_NONE_MATCH, known);
+        self.retrying(|| async {
+            let whole = async {
+                let answer = self.send(Method::GET, &ask).await?;
+                Ok(answer.status() == StatusCode::NOT_MODIFIED)
+            };
+            self.within(self.timeouts.answer, &ask.url, whole).await
+        })
+        .await
     }
 
     /// Sends one request, following safe redirects; an answer that is not a success becomes the error it stands for.
     async fn send(&self, method: Method, ask: &Ask<'_>) -> Result<Answer, HubError> {
-        if let Some(answer) = self.send_to_known(method.clone(), ask).await? {
+        if let Some(answer) = self.send_to_known_location(method.clone(), ask).await? {
             return Ok(answer);
         }
         let mut url = ask.url.clone();
+        let mut may_meet_challenge = self.meets_challenges;
         for _ in 0..=redirect::MAX_REDIRECTS {
-            let answer = self.send_once(method.clone(), &url, &ask.headers).await?;
+            let answer = self.send_once(method.clone(), &url, ask).await?;
             if let Some(location) = answer.redirects_to() {
                 url = redirect::next_hop(&self.base, &url, location, ask.hosts, &self.resolver).await?;
                 continue;
             }
-            if !answer.is_usable() {
+            if answer.status() == StatusCode::UNAUTHORIZED && self.is_own(&url) && may_meet_challenge {
+                may_meet_challenge = false;
+                if let Some(challenge) = Challenge::of(answer.headers()) {
+                    drop(answer);
+                    self.meet(&challenge, &url, ask.subject).await?;
+                    continue;
+                }
+            }
+            let unchanged =
+                answer.status() == StatusCode::NOT_MODIFIED && ask.headers.contains_key(IF_NONE_MATCH);
+            if !answer.is_usable() && !unchanged {
                 return Err(answer.into_refusal(&self.endpoint(), ask.subject).await);
             }
             if !self.is_own(&url) {
-                self.known.learn(&ask.url, &url);
+                self.locations.learn(ask.url.clone(), url);
             }
             return Ok(answer);
         }
@@ -302,22 +301,31 @@ impl Client {
     }
 
     /// Asks the storage host the hub named last time; `None` where there is none or its address no longer holds.
-    async fn send_to_known(&self, method: Method, ask: &Ask<'_>) -> Result<Option<Answer>, HubError> {
-        let Some(location) = self.known.get(&ask.url) else {
+    async fn send_to_known_location(
+        &self,
+        method: Method,
+        ask: &Ask<'_>,
+    ) -> Result<Option<Answer>, HubError> {
+        let Some(location) = self.locations.get(&ask.url) else {
             return Ok(None);
         };
-        let answer = self.send_once(method, &location, &ask.headers).await?;
+        let answer = self.send_once(method, &location, ask).await?;
         if answer.is_usable() {
             return Ok(Some(answer));
         }
-        self.known.forget(&ask.url);
+        self.locations.forget(&ask.url);
         Ok(None)
     }
 
-    async fn send_once(&self, method: Method, url: &Url, headers: &HeaderMap) -> Result<Answer, HubError> {
+    async fn send_once(&self, method: Method, url: &Url, ask: &Ask<'_>) -> Result<Answer, HubError> {
         let turn = self.pacer.turn(url, self.retry.longest_wait).await?;
-        let mut request = self.inner.request(method, url.clone()).headers(headers.clone());
-        if let Some(token) = self.token.as_ref().filter(|_| self.is_own(url)) {
+        let mut request = self
+            .inner
+            .request(method, url.clone())
+            .headers(ask.headers.clone());
+        if self.is_own(url)
+            && let Some(token) = self.token_for(ask.subject)
+        {
             request = request.header(AUTHORIZATION, token.bearer()?);
         }
         let response = request
@@ -326,6 +334,40 @@ impl Client {
             .map_err(|error| answer::transport_error(&self.endpoint(), url, self.timeouts.idle, &error))?;
         self.pacer.note(url, response.status(), response.headers());
         Ok(Answer::new(response, url.clone(), turn, self.timeouts.idle))
+    }
+
+    fn token_for(&self, subject: Subject<'_>) -> Option<Token> {
+        let handed_out = || self.tokens.get(&subject.package().unwrap_or_default().to_owned());
+        self.token.clone().or_else(handed_out)
+    }
+
+    /// Asks the realm of a challenge for a token, which goes to the hub only. The realm is as little trusted as a redirect.
+    async fn meet(&self, challenge: &Challenge, from: &Url, subject: Subject<'_>) -> Result<(), HubError> {
+        let refused = || HubError::UnsafeRedirect {
+            url: shown(from),
+            target: challenge.realm.chars().take(120).collect(),
+        };
+        let realm = HeaderValue::from_str(&challenge.realm).map_err(|_| refused())?;
+        let mut url = redirect::next_hop(&self.base, from, &realm, Hosts::Storage, &self.resolver).await?;
+        challenge.add_query(&mut url);
+        let turn = self.pacer.turn(&url, self.retry.longest_wait).await?;
+        let response =
+            self.inner.get(url.clone()).send().await.map_err(|error| {
+                answer::transport_error(&self.endpoint(), &url, self.timeouts.idle, &error)
+            })?;
+        self.pacer.note(&url, response.status(), response.headers());
+        let answer = Answer::new(response, url, turn, self.timeouts.idle);
+        if !answer.is_usable() {
+            return Err(answer.into_refusal(&self.endpoint(), subject).await);
+        }
+        let (body, _) = answer.into_json(&self.endpoint(), MAX_TOKEN_ANSWER_BYTES).await?;
+        let token = challenge::token_of(&body).ok_or_else(|| HubError::Unauthorised {
+            endpoint: self.endpoint(),
+            what: subject.package().unwrap_or("it").to_owned(),
+        })?;
+        self.tokens
+            .learn(subject.package().unwrap_or_default().to_owned(), token);
+        Ok(())
     }
 
     async fn within<T>(
@@ -350,22 +392,9 @@ impl Client {
     }
 }
 
-/// An endpoint a user gave. Credentials in it would end up in the database and in logs, so they are refused.
-pub fn parse_endpoint(endpoint: &str) -> Result<Url, HubError> {
-    let bad = |reason: &str| HubError::BadEndpoint {
-        endpoint: endpoint.rsplit('@').next().unwrap_or_default().to_owned(),
-        reason: reason.to_owned(),
-    };
-    let mut url = Url::parse(endpoint.trim()).map_err(|error| bad(&error.to_string()))?;
-    if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(bad("it must start with https:// or http://"));
-    }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(bad("it must not hold a password; set HF_TOKEN instead"));
-    }
-    url.set_query(None);
-    url.set_fragment(None);
-    Ok(url)
+/// The validator an answer came with.
+pub fn etag(headers: &HeaderMap) -> Option<String> {
+    headers.get(ETAG)?.to_str().ok().map(str::to_owned)
 }
 
 /// A URL as it may be shown: query strings of storage hosts hold signatures, and an attacker's redirect may hold a password.

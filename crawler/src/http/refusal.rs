@@ -30,7 +30,7 @@ impl Subject<'_> {
         }
     }
 
-    fn package(&self) -> Option<&str> {
+    pub fn package(&self) -> Option<&str> {
         match self {
             Self::Hub => None,
             Self::Package(package) | Self::Revision(package, _) | Self::File(package, ..) => Some(package),

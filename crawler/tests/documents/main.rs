@@ -1,4 +1,4 @@
-//! Hubs that are a few documents, from small fixtures and, where `HEIRLOOM_HUB_DATA` names a folder with the real ones, from
+//! Hubs that are a few documents, from small fixtures and, where `HEIRLOOM_SHARED_DATA` names a folder with the real ones, from
 //! those: `onnx_manifests/`, `pytorch_hub/`, `modelhub_ai/`.
 
 #![allow(clippy::unwrap_used)]

@@ -6,11 +6,15 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 fn real(hub: &str, folder: &str) -> Option<Arc<dyn Hub>> {
-    let Some(data) = std::env::var_os("HEIRLOOM_HUB_DATA") else {
-        eprintln!("skipped: HEIRLOOM_HUB_DATA names no folder with the published documents");
+    let data = std::env::var_os("HEIRLOOM_SHARED_DATA")
+        .map(PathBuf::from)
+        .unwrap_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../shared/data"));
+    let folder = data.join(folder);
+    if !folder.is_dir() {
+        println!("skipped: no {}", folder.display());
         return None;
-    };
-    open(hub, PathBuf::from(data).join(folder).to_str()).ok()
+    }
+    open(hub, folder.to_str()).ok()
 }
 
 #[tokio::test]

@@ -57,6 +57,7 @@ fn file() -> FileEntry {
         size: Some(CONTENT.len() as u64),
         sha256: Some(hex::encode(Sha256::digest(CONTENT))),
         blob_id: None,
+        ..FileEntry::default()
     }
 }
 

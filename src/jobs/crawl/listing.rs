@@ -10,6 +10,7 @@ pub async fn list_page(store: &Store, hub: &dyn Hub, crawl: &mut OpenCrawl) -> a
     let filter = ListFilter {
         author: crawl.plan.author.clone(),
         search: crawl.plan.search.clone(),
+        ..ListFilter::default()
     };
     let limit = crawl.plan.limit.unwrap_or(u64::MAX);
     let page = hub.list(&filter, crawl.cursor.as_deref()).await?;
