@@ -77,16 +77,15 @@ pub struct Histogram {
 
 impl Histogram {
     pub(super) fn new(exponents: &Exponents, pairs: u64) -> Self {
-        let first = exponents.0.iter().position(|count| *count > 0).unwrap_or(0);
-        let end = exponents
-            .0
-            .iter()
-            .rposition(|count| *count > 0)
-            .map_or(first, |last| last + 1);
+        let mut exponents = exponents.0;
+        (exponents[0], exponents[255]) = (0, 0);
+        let first = exponents.iter().position(|count| *count > 0).unwrap_or(0);
+        let last = exponents.iter().rposition(|count| *count > 0);
+        let end = last.map_or(first, |last| last + 1);
         Self {
             pairs,
             lowest: first as i32 - 127,
-            counts: exponents.0[first..end].to_vec(),
+            counts: exponents[first..end].to_vec(),
         }
     }
 }
