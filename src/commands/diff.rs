@@ -1,15 +1,23 @@
 //! `heirloom diff`: what changed between the weights of two models, tensor by tensor.
 
+mod grid;
+mod html;
+mod lora;
+mod terminal;
+
 use super::table::{grouped, printable, render, shape};
 use super::{Global, print_json, print_text, progress::bytes_bar};
 use crate::delta::{DiffOptions, DiffReport, TensorDiff, diff};
-use crate::fingerprint::{Level, fingerprint};
+use crate::fingerprint::{Fingerprint, Level, fingerprint};
 use crate::lineage::{PairOutcome, compare_pair};
+use crate::source::observation::{Observation, digests};
 use crate::source::{Reference, Source};
+use crate::versioning::{BumpDecision, decide_bump};
 use crate::weights::Checkpoint;
 use anyhow::Context;
 use serde::Serialize;
 use std::fmt::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// What changed between the weights of two models.
@@ -17,6 +25,8 @@ use std::process::ExitCode;
 #[command(after_help = "Examples:
   heirloom diff base.safetensors finetuned.safetensors
   heirloom diff hf:org/model@v1.0 hf:org/model --rank 64
+  heirloom diff ./before ./after --html report.html
+  heirloom diff ./before ./after --extract-lora 16 --adapter ./adapter
   heirloom diff ./before ./after --json | jq .report.changed_elements")]
 pub struct Args {
     /// The model before: a path or hf:owner/name[@revision].
@@ -28,6 +38,15 @@ pub struct Args {
     /// Look for a low-rank delta, up to this rank, in every matrix.
     #[arg(long, value_name = "N")]
     rank: Option<u32>,
+    /// Write the report as one HTML file: heat map, histograms, the most changed tensors, what kind of change, which version step.
+    #[arg(long, value_name = "FILE", conflicts_with = "no_technique")]
+    html: Option<PathBuf>,
+    /// Approximate the change by a LoRA adapter of rank R, in PEFT's layout.
+    #[arg(long, value_name = "R", requires = "adapter", value_parser = clap::value_parser!(u32).range(1..=1024))]
+    extract_lora: Option<u32>,
+    /// Folder to write the adapter to; must not exist yet.
+    #[arg(long, value_name = "DIR", requires = "extract_lora")]
+    adapter: Option<PathBuf>,
     /// Show this many tensors, most changed first; 0 shows all.
     #[arg(long, value_name = "N", default_value_t = 20)]
     top: usize,
@@ -44,6 +63,12 @@ struct Comparison {
     report: DiffReport,
     /// How B would have been made from A; absent with `--no-technique`.
     outcome: Option<PairOutcome>,
+    /// Which version step B deserves over A; with `--html`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bump: Option<BumpDecision>,
+    /// What `--extract-lora` wrote.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    adapter: Option<lora::Written>,
 }
 
 pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
@@ -52,7 +77,7 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     let top = args.top;
     let global = global.clone();
     let json = global.json;
-    let work = tokio::task::spawn_blocking(move || compare(&before, &after, &args, &global));
+    let work = tokio::task::spawn_blocking(move || compare(before, after, &args, &global));
     let comparison = work.await.context("the comparison stopped unexpectedly")??;
     if json {
         print_json(&comparison)?;
@@ -62,30 +87,68 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn compare(before: &Source, after: &Source, args: &Args, global: &Global) -> anyhow::Result<Comparison> {
+fn compare(before: Source, after: Source, args: &Args, global: &Global) -> anyhow::Result<Comparison> {
+    let stamps = [before.stamp()?, after.stamp()?];
     let (a, b) = (before.checkpoint()?, after.checkpoint()?);
     let bar = bytes_bar(global, "comparing", a.bytes() + b.bytes());
     let options = DiffOptions { max_rank: args.rank };
     let report = diff(&a, &b, options, &|bytes| bar.inc(bytes))?;
     bar.finish_and_clear();
-    let outcome = match args.no_technique {
-        true => None,
-        false => Some(outcome_of(&a, &b, global)?),
+    let adapter = match (args.extract_lora, &args.adapter) {
+        (Some(rank), Some(folder)) => Some(lora::write(&a, &b, rank, (&before.label, folder), global)?),
+        _ => None,
     };
-    Ok(Comparison {
+    let fingerprints = match args.no_technique {
+        true => None,
+        false => Some(fingerprints(&a, &b, global)?),
+    };
+    before.refuse_changed(&stamps[0])?;
+    after.refuse_changed(&stamps[1])?;
+    let mut comparison = Comparison {
         a: before.label.clone(),
         b: after.label.clone(),
         report,
-        outcome,
-    })
+        outcome: fingerprints
+            .as_ref()
+            .map(|[before, after]| compare_pair(before, after)),
+        bump: None,
+        adapter,
+    };
+    if let (Some(file), Some([old, new])) = (&args.html, fingerprints) {
+        comparison.bump = Some(decide_bump(
+            &observed(before, old)?.snapshot(),
+            &observed(after, new)?.snapshot(),
+        ));
+        write_page(file, &html::page(&comparison))?;
+    }
+    Ok(comparison)
 }
 
-fn outcome_of(a: &Checkpoint, b: &Checkpoint, global: &Global) -> anyhow::Result<PairOutcome> {
+fn fingerprints(a: &Checkpoint, b: &Checkpoint, global: &Global) -> anyhow::Result<[Fingerprint; 2]> {
     let bar = bytes_bar(global, "fingerprinting", a.bytes() + b.bytes());
     let before = fingerprint(a, Level::Full, &|bytes| bar.inc(bytes))?;
     let after = fingerprint(b, Level::Full, &|bytes| bar.inc(bytes))?;
     bar.finish_and_clear();
-    Ok(compare_pair(&before, &after))
+    Ok([before, after])
+}
+
+fn observed(source: Source, fingerprint: Fingerprint) -> anyhow::Result<Observation> {
+    Ok(Observation {
+        files: digests(&source)?,
+        source,
+        fingerprint: Some(fingerprint),
+        failure: None,
+    })
+}
+
+/// Written beside its final name and renamed when whole.
+fn write_page(file: &Path, page: &str) -> anyhow::Result<()> {
+    let cannot = || format!("cannot write {}", file.display());
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let mut whole = tempfile::NamedTempFile::new_in(folder.unwrap_or(Path::new("."))).with_context(cannot)?;
+    std::io::Write::write_all(&mut whole, page.as_bytes()).with_context(cannot)?;
+    whole.persist(file).with_context(cannot)?;
+    Ok(())
 }
 
 fn describe(comparison: &Comparison, top: usize) -> String {
@@ -95,6 +158,10 @@ fn describe(comparison: &Comparison, top: usize) -> String {
     }
     text.push('\n');
     text += &totals(&comparison.report);
+    let map = terminal::heat_map(&comparison.report.tensors);
+    if !map.is_empty() {
+        text += &format!("\n{map}");
+    }
     let changed = most_changed_first(&comparison.report);
     let shown = if top == 0 {
         changed.len()
@@ -118,6 +185,9 @@ fn describe(comparison: &Comparison, top: usize) -> String {
         ("other shape", &report.reshaped),
     ] {
         text += &name_list(what, names, top);
+    }
+    if let Some(adapter) = &comparison.adapter {
+        text += &format!("\n{}", adapter.describe());
     }
     text
 }
