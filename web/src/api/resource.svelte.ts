@@ -2,6 +2,7 @@
 
 import { ask, type Question } from "./client";
 import { connection } from "./connection.svelte";
+import { key } from "./key.svelte";
 import { Problem } from "./problem";
 
 /** The latest answers, so that going back shows a page at once while it is asked again. */
@@ -26,7 +27,8 @@ export class Resource<T> {
     const path = $derived(question()?.path);
     $effect(() => {
       void this.#attempt;
-      void connection.recoveries;
+      // With another key the same question may have another answer.
+      void [connection.recoveries, key.current];
       if (path === undefined) return;
       const abort = new AbortController();
       void this.#load({ path }, abort.signal);
@@ -50,18 +52,19 @@ export class Resource<T> {
       connection.reached();
     } catch (error) {
       if (signal.aborted) return;
-      this.#fail(error, known !== undefined);
+      this.#fail(question.path, error, known !== undefined);
     }
     if (!signal.aborted) this.loading = false;
   }
 
-  #fail(error: unknown, known: boolean): void {
+  #fail(path: string, error: unknown, known: boolean): void {
     const problem =
       error instanceof Problem ? error : new Problem(500, "The answer could not be read", String(error));
     if (problem.offline) connection.lost();
     // What was known stays on the page under the offline banner; an answer to another question does not.
     if (problem.offline && known) return;
-    if (!known) this.data = undefined;
+    if (problem.needsKey) remembered.delete(path);
+    if (!known || problem.needsKey) this.data = undefined;
     this.problem = problem;
   }
 }

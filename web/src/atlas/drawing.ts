@@ -59,6 +59,7 @@ export class Drawing {
       settings: {
         itemSizesReference: "screen",
         hideEdgesOnMove: models.length > MANY,
+        antialiasEdges: models.length <= MANY,
         renderLabels: false,
         // A page that is being left, or printed, has no width for a moment.
         allowInvalidContainer: true,
