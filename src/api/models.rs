@@ -7,7 +7,9 @@ use super::extract::{ModelPath, Path, Query, bounded, empty_is_none, parse_word,
 use super::lineage::Edge;
 use crate::lineage::identity::{Identity, identity_line};
 use crate::lineage::{Relation, Verdict};
+use crate::store::Store;
 use crate::store::models::{ModelDetailRow, ModelFilter, ModelPosition, ModelSummaryRow};
+use crate::weights::Finding;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
@@ -234,6 +236,8 @@ pub struct FingerprintSummary {
     /// Digest of the multiset of shapes.
     architecture: String,
     tensors: i64,
+    /// What the weight files would run when loaded with the usual tools, most harmful first.
+    findings: Vec<Finding>,
 }
 
 /// One model with its identity, edge, children and fingerprint.
@@ -255,19 +259,7 @@ pub async fn show(
         .into_iter()
         .map(Edge::try_from)
         .collect::<Result<_, _>>()?;
-    let fingerprint = store
-        .newest_fingerprint(row.id)
-        .await?
-        .map(|print| FingerprintSummary {
-            revision: print.revision,
-            level: print.level,
-            parameters: print.parameters,
-            bytes: print.bytes,
-            model_digest: print.model_digest,
-            named_digest: print.named_digest,
-            architecture: print.architecture,
-            tensors: print.tensors,
-        });
+    let fingerprint = fingerprint_summary(store, &path, row.id).await?;
     let detail = store.model_detail(row.id).await?;
     let summary = ModelSummary::try_from(row)?;
     Ok(Json(detail_response(
@@ -277,6 +269,31 @@ pub async fn show(
         children,
         fingerprint,
     )))
+}
+
+async fn fingerprint_summary(
+    store: &Store,
+    path: &ModelPath,
+    id: i64,
+) -> Result<Option<FingerprintSummary>, ApiError> {
+    let Some(row) = store.newest_fingerprint(id).await? else {
+        return Ok(None);
+    };
+    let ModelPath { hub, owner, name } = path;
+    let fingerprint = store.fingerprint(hub, owner, name, Some(&row.revision)).await?;
+    Ok(Some(FingerprintSummary {
+        revision: row.revision,
+        level: row.level,
+        parameters: row.parameters,
+        bytes: row.bytes,
+        model_digest: row.model_digest,
+        named_digest: row.named_digest,
+        architecture: row.architecture,
+        tensors: row.tensors,
+        findings: fingerprint
+            .map(|fingerprint| fingerprint.findings)
+            .unwrap_or_default(),
+    }))
 }
 
 fn detail_response(

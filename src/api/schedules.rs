@@ -25,15 +25,19 @@ pub struct Plan {
     pub hub: String,
     /// One of `/hubs`; the hub's usual address by default.
     #[serde(default)]
+    #[schema(required = false)]
     pub endpoint: Option<String>,
     /// Only packages of this owner.
     #[serde(default)]
+    #[schema(required = false)]
     pub author: Option<String>,
     /// Only packages whose name contains this.
     #[serde(default)]
+    #[schema(required = false)]
     pub search: Option<String>,
     /// At most this many packages.
     #[serde(default)]
+    #[schema(required = false)]
     pub limit: Option<u64>,
 }
 
@@ -133,9 +137,11 @@ pub struct NewSchedule {
     time_zone: String,
     plan: Plan,
     #[serde(default)]
+    #[schema(required = false)]
     catch_up: CatchUp,
     /// A paused schedule begins no run; resumed, it goes on with the next, not with those it missed.
     #[serde(default)]
+    #[schema(required = false)]
     paused: bool,
 }
 
