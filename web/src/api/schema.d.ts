@@ -777,6 +777,16 @@ export interface components {
             /** Format: double */
             value: number;
         };
+        /** @description Something in a weight file that rebuilding tensors does not need. */
+        Finding: {
+            severity: components["schemas"]["Severity"];
+            /** @description The weight file. */
+            file: string;
+            /** @description What its pickle imports: `posix.system`. */
+            import: string;
+            /** @description Whether the pickle calls it, too. */
+            called: boolean;
+        };
         /** @description The newest fingerprint, without its tensors. */
         FingerprintSummary: {
             /** @description Digest of the multiset of shapes. */
@@ -794,6 +804,8 @@ export interface components {
             revision: string;
             /** Format: int64 */
             tensors: number;
+            /** @description What the weight files would run when loaded with the usual tools, most harmful first. */
+            findings: components["schemas"]["Finding"][];
         };
         Health: {
             /** @example ok */
@@ -1009,14 +1021,14 @@ export interface components {
             scope: components["schemas"]["KeyScope"];
         };
         NewSchedule: {
-            catch_up: components["schemas"]["CatchUp"];
+            catch_up?: components["schemas"]["CatchUp"];
             /**
              * @description Minute, hour, day, month, weekday.
              * @example 0 3 * * *
              */
             cron: string;
             /** @description A paused schedule begins no run; resumed, it goes on with the next, not with those it missed. */
-            paused: boolean;
+            paused?: boolean;
             plan: components["schemas"]["Plan"];
             /**
              * @description IANA name of the clock that the pattern is read on.
@@ -1069,18 +1081,18 @@ export interface components {
         /** @description What to crawl. */
         Plan: {
             /** @description Only packages of this owner. */
-            author: string | null;
+            author?: string | null;
             /** @description One of `/hubs`; the hub's usual address by default. */
-            endpoint: string | null;
+            endpoint?: string | null;
             /** @example hf */
             hub: string;
             /**
              * Format: int64
              * @description At most this many packages.
              */
-            limit: number | null;
+            limit?: number | null;
             /** @description Only packages whose name contains this. */
-            search: string | null;
+            search?: string | null;
         };
         /** @description When a schedule would run. */
         Preview: {
@@ -1203,6 +1215,11 @@ export interface components {
             /** @description As it stands in the name, separators inside it included. */
             text: string;
         };
+        /**
+         * @description How much harm an import can do.
+         * @enum {string}
+         */
+        Severity: "dangerous" | "suspicious";
         /** @description A revision that changed the weights without a word. */
         SilentChange: {
             /** Format: date-time */

@@ -13,6 +13,7 @@ export type ModelPage = Schemas["ModelPage"];
 export type Feature = Schemas["Feature"];
 export type Edge = Schemas["Edge"];
 export type FingerprintSummary = Schemas["FingerprintSummary"];
+export type Finding = Schemas["Finding"];
 export type Reason = Schemas["Reason"];
 export type Revision = Schemas["Revision"];
 export type RevisionList = Schemas["RevisionList"];

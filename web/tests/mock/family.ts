@@ -289,6 +289,23 @@ export const models: ModelDetail[] = sketches.map((sketch, index) => {
             named_digest: hex(`${sketch.name}n`, 64),
             architecture: "a1b2c3d4",
             tensors: tensorNames.length,
+            findings:
+              sketch.name === "tidepool/oak-medical"
+                ? [
+                    {
+                      severity: "dangerous",
+                      file: "training_args.bin",
+                      import: "posix.system",
+                      called: true,
+                    },
+                    {
+                      severity: "suspicious",
+                      file: "training_args.bin",
+                      import: "transformers.training_args.TrainingArguments",
+                      called: true,
+                    },
+                  ]
+                : [],
           },
     endpoint: "http://127.0.0.1:41234",
     crawled_at: daysBefore(0.01),

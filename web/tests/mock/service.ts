@@ -23,7 +23,7 @@ const crawlOf = (crawl: Pick<Crawl, "id" | "started_at" | "packages"> & Partial<
 });
 
 export const crawls: Crawl[] = [
-  crawlOf({ id: 4, started_at: minutesAgo(14), packages: 41, author: "meadow" }),
+  crawlOf({ id: 4, started_at: minutesAgo(14), packages: 41, listed: 64, author: "meadow" }),
   crawlOf({
     id: 3,
     started_at: daysBefore(1),

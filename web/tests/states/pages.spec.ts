@@ -14,6 +14,7 @@ const pages: Record<string, { path: string; ready: string }> = {
     ready: "75 models",
   },
   model: { path: MODEL, ready: "relative_delta_norm" },
+  "model with findings": { path: "/models/hf/tidepool/oak-medical", ready: "posix.system" },
   versions: { path: `${MODEL}/versions`, ready: "Initial commit" },
   family: { path: `${MODEL}/family`, ready: "73 models" },
   tensors: { path: `${MODEL}/tensors`, ready: "model.embed_tokens.weight" },

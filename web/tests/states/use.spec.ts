@@ -132,6 +132,15 @@ test("licences are followed up the lineage, and a bill of materials is a downloa
   );
 });
 
+test("what a weight file would run is said before anything else", async ({ page }) => {
+  await page.goto("/models/hf/tidepool/oak-medical");
+  const findings = page.getByRole("region", { name: "Security findings" });
+  await expect(findings.getByText("posix.system")).toBeVisible();
+  await expect(findings.getByText("do not load this file")).toBeVisible();
+  await page.goto("/models/hf/riverlab/oak-1b-legal");
+  await expect(page.getByText("nothing in the files runs code")).toBeVisible();
+});
+
 test("a page prints without what only a screen needs", async ({ page }) => {
   await page.goto("/models/hf/riverlab/oak-1b-legal");
   await expect(page.getByTestId("evidence")).toBeVisible();
