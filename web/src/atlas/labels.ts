@@ -36,13 +36,18 @@ export function placeLabels(candidates: readonly Candidate[], width: number, hei
   const take = (box: Box) => {
     for (const row of rowsOf(box)) strips.set(row, [...(strips.get(row) ?? []), box]);
   };
+  const inSight = ({ left, right, top, bottom }: Box) =>
+    right >= 0 && left <= width && bottom >= 0 && top <= height;
+  const isFree = (box: Box) =>
+    !rowsOf(box).some((row) =>
+      strips.get(row)?.some((other) => other.node !== box.node && overlap(box, other)),
+    );
   if (candidates.length <= MOST_DISCS) candidates.map(discOf).forEach(take);
   for (const candidate of candidates) {
     if (placed.length >= MOST_LABELS) break;
-    const box = boxOf(candidate);
-    if (box.right < 0 || box.left > width || box.bottom < 0 || box.top > height) continue;
-    const covers = (other: Box) => other.node !== box.node && overlap(box, other);
-    if (rowsOf(box).some((row) => strips.get(row)?.some(covers))) continue;
+    const other = { ...candidate, before: !candidate.before };
+    const box = [candidate, other].map(boxOf).find((box) => inSight(box) && isFree(box));
+    if (!box) continue;
     placed.push(box);
     take(box);
   }
