@@ -173,7 +173,7 @@ async fn resolve(state: &AppState, text: &str) -> Result<String, ApiError> {
 }
 
 /// Takes `hub:owner/name[@revision]` apart.
-fn parse_reference(text: &str) -> Result<(ModelPath, Option<&str>), ApiError> {
+pub(super) fn parse_reference(text: &str) -> Result<(ModelPath, Option<&str>), ApiError> {
     let invalid = || ApiError::InvalidReference {
         text: text.to_owned(),
     };

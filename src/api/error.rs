@@ -41,6 +41,10 @@ pub enum ApiError {
         "{text:?} is not a reference to a crawled model; write hub:owner/name or hub:owner/name@revision"
     )]
     InvalidReference { text: String },
+    #[error("{text:?} is not a version requirement: {reason}; write one as Cargo does, such as ^1.2 or >=1, <3")]
+    InvalidRequirement { text: String, reason: String },
+    #[error("no version of {reference} is admitted by {requirement}; list its revisions for the versions there are")]
+    NoVersion { reference: String, requirement: String },
     #[error("{text:?} is not a tensor's digest; it has 64 hexadecimal digits")]
     InvalidDigest { text: String },
     #[error("{given} digests are more than the {max} that one request may hold; send the largest tensors")]
@@ -115,6 +119,7 @@ impl ApiError {
             | Self::UnknownRevision { .. }
             | Self::NoFingerprint { .. }
             | Self::UnknownTensor { .. }
+            | Self::NoVersion { .. }
             | Self::UnknownDiff { .. }
             | Self::UnknownKey { .. }
             | Self::UnknownSchedule { .. }
@@ -122,6 +127,7 @@ impl ApiError {
             | Self::UnknownJob { .. } => StatusCode::NOT_FOUND,
             Self::KeyNameTaken { .. } => StatusCode::CONFLICT,
             Self::InvalidReference { .. }
+            | Self::InvalidRequirement { .. }
             | Self::InvalidDigest { .. }
             | Self::TooManyDigests { .. }
             | Self::InvalidCursor
@@ -151,6 +157,8 @@ impl ApiError {
             Self::UnknownTensor { .. } => "unknown-tensor",
             Self::UnknownDiff { .. } => "unknown-diff",
             Self::InvalidReference { .. } => "invalid-reference",
+            Self::InvalidRequirement { .. } => "invalid-requirement",
+            Self::NoVersion { .. } => "no-version",
             Self::InvalidDigest { .. } => "invalid-digest",
             Self::TooManyDigests { .. } => "too-many-digests",
             Self::InvalidCursor => "invalid-cursor",

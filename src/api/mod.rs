@@ -29,9 +29,12 @@ mod names;
 mod openapi;
 mod operations;
 mod overview;
+mod releases;
+mod resolve;
 mod revisions;
 mod schedules;
 mod similar;
+mod study;
 mod tensors;
 
 pub use access::{KEY_PREFIX, key_digest, make_key};
@@ -76,6 +79,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(facets::count))
         .routes(routes!(models::show))
         .routes(routes!(revisions::list))
+        .routes(routes!(releases::list))
+        .routes(routes!(resolve::show))
         .routes(routes!(lineage::show))
         .routes(routes!(licences::chain))
         .routes(routes!(atlas::list))
@@ -100,6 +105,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(keys::list, keys::add))
         .routes(routes!(keys::revoke))
         .routes(routes!(names::parse))
+        .routes(routes!(study::show))
+        .routes(routes!(study::save))
         .route("/openapi.json", get(openapi::show));
     OpenApiRouter::with_openapi(openapi::header()).nest("/api/v1", v1)
 }

@@ -1,15 +1,17 @@
 //! `heirloom versions`: the versions of a model's revisions, newest first.
 
+mod release_line;
+
 use super::{Global, print_json, print_text};
 use crate::postgres;
 use crate::source::observation::Observation;
 use crate::source::{Reference, Source};
 use crate::store::revisions::RevisionRow;
-use crate::versioning::{AssignedVersion, Reason, Snapshot, assign_versions, resolve};
+use crate::versioning::{AssignedVersion, Reason, Snapshot, assign_versions, resolve_text};
 use anyhow::{Context, bail};
 use heirloom_crawler::{Hub, Revision};
 use indicatif::{ProgressBar, ProgressStyle};
-use semver::{Version, VersionReq};
+use semver::VersionReq;
 use serde::Serialize;
 use std::path::Path;
 use std::process::ExitCode;
@@ -19,6 +21,7 @@ use std::sync::Arc;
 #[command(after_help = "Examples:
   heirloom versions hf:owner/name                      as crawled
   heirloom versions hf:owner/name --require '^1.2'     the one revision that the requirement chooses
+  heirloom versions hf:owner/name-v2 --line            name-v1, name-v2, ... and what changed between them
   heirloom versions ./hub/owner/name                   a package folder, with its .revisions
   heirloom versions hf:owner/name --direct             read every revision from the hub, without the database")]
 pub struct Args {
@@ -28,6 +31,9 @@ pub struct Args {
     /// Read every revision of a hub package now, instead of what was crawled.
     #[arg(long)]
     direct: bool,
+    /// Print the releases that are packages of their own instead (m-v0.1, m-v0.2), as crawled, and the step from each to the next.
+    #[arg(long, conflicts_with_all = ["direct", "require"])]
+    line: bool,
     /// Print only the newest revision of the highest version admitted, as in ^1.2 or >=2, <3.
     #[arg(long, value_name = "REQUIREMENT")]
     require: Option<VersionReq>,
@@ -50,6 +56,9 @@ pub(super) struct Line {
 }
 
 pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
+    if args.line {
+        return release_line::run(&args.reference, global).await;
+    }
     let mut lines = read(&args.reference.parse()?, args.direct, global).await?;
     if let Some(requirement) = &args.require {
         let chosen = choose(&lines, requirement)
@@ -80,13 +89,8 @@ pub(super) async fn read(reference: &Reference, direct: bool, global: &Global) -
 
 /// Position of the line that a requirement chooses.
 pub(super) fn choose(lines: &[Line], requirement: &VersionReq) -> Option<usize> {
-    let versions: Vec<(Version, usize)> = lines
-        .iter()
-        .enumerate()
-        .rev()
-        .filter_map(|(position, line)| Some((line.version.as_ref()?.parse().ok()?, position)))
-        .collect();
-    resolve(requirement, &versions).map(|(_, position)| *position)
+    let oldest_first = lines.iter().rev().map(|line| line.version.as_deref());
+    resolve_text(requirement, oldest_first).map(|from_oldest| lines.len() - 1 - from_oldest)
 }
 
 async fn read_database(hub: &str, name: &str, global: &Global) -> anyhow::Result<Vec<Line>> {

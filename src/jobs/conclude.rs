@@ -1,5 +1,6 @@
 //! What follows from stored facts: versions of one package's history, edges and verdicts of a family.
 
+use super::release_lines::conclude_release_line;
 use crate::fingerprint::Level;
 use crate::lineage::{self, Edge, Member, Verdict};
 use crate::store::Store;
@@ -13,7 +14,7 @@ const BATCH: i64 = 1000;
 /// A family that grows past this is inferred in the part around the packages that are due.
 const MAX_FAMILY: usize = 5000;
 
-/// Versions the history of one package.
+/// Versions the history of one package, and its place among the releases of its line.
 pub async fn conclude_package_versions(store: &Store, package_id: i64) -> anyhow::Result<()> {
     let history = store.history(package_id, None).await?;
     let (history, versions) = spawn_blocking(move || {
@@ -21,6 +22,8 @@ pub async fn conclude_package_versions(store: &Store, package_id: i64) -> anyhow
         (history, versions)
     })
     .await?;
+    // Before the package is marked as done, so that a run that is cut off comes back to it.
+    conclude_release_line(store, package_id, &history.name).await?;
     Ok(store.save_versions(&history, &versions).await?)
 }
 

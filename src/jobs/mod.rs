@@ -11,6 +11,7 @@ mod fingerprint;
 mod ingest;
 mod progress;
 mod queue;
+mod release_lines;
 mod schedule;
 mod trouble;
 

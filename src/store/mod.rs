@@ -26,6 +26,7 @@ pub mod neighbours;
 pub mod overview;
 pub mod packages;
 pub mod queued;
+pub mod releases;
 pub mod revisions;
 pub mod schedules;
 pub mod server;

@@ -176,23 +176,26 @@ async fn save_version(
 ) -> Result<()> {
     let decision = assigned.decision.as_ref();
     let bump = decision.map(|decision| word(&decision.bump)).transpose()?;
+    let announced = decision.and_then(|decision| decision.announced);
+    let announced = announced.map(|announced| word(&announced)).transpose()?;
     let reasons = decision.map(|decision| decision.reasons.as_slice());
     sqlx::query!(
-        "INSERT INTO versions AS old (revision_id, version, declared, bump, silent, weights_changed, reasons)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)
+        "INSERT INTO versions AS old (revision_id, version, declared, bump, silent, weights_changed, reasons, announced)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
          ON CONFLICT (revision_id) DO UPDATE SET version = excluded.version, declared = excluded.declared,
              bump = excluded.bump, silent = excluded.silent, weights_changed = excluded.weights_changed,
-             reasons = excluded.reasons
-         WHERE (old.version, old.declared, old.bump, old.silent, old.weights_changed, old.reasons)
+             reasons = excluded.reasons, announced = excluded.announced
+         WHERE (old.version, old.declared, old.bump, old.silent, old.weights_changed, old.reasons, old.announced)
              IS DISTINCT FROM (excluded.version, excluded.declared, excluded.bump, excluded.silent,
-                               excluded.weights_changed, excluded.reasons)",
+                               excluded.weights_changed, excluded.reasons, excluded.announced)",
         revision_id,
         assigned.version.to_string(),
         assigned.declared,
         bump,
         decision.is_some_and(|decision| decision.silent),
         decision.and_then(|decision| decision.weights_changed),
-        to_json("the reasons of a version", &reasons.unwrap_or_default())?
+        to_json("the reasons of a version", &reasons.unwrap_or_default())?,
+        announced
     )
     .execute(&mut **transaction)
     .await?;

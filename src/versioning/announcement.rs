@@ -12,14 +12,20 @@
 //! two packages are compared, in the commit message, and in the lines that the revision added to its card.
 
 use super::{Snapshot, card, declared_version};
+use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 
 /// Where a change of weights was announced.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Announcement {
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Announcement {
+    /// A new tag.
     Tag,
+    /// Another version in the package's name.
     Name,
+    /// The commit message.
     Message,
+    /// Lines added to the card.
     Card,
 }
 

@@ -1,6 +1,7 @@
 //! The step from one revision to the next: every kind of change looks at both snapshots, and the largest bump wins.
 
-use super::{Snapshot, announcement, changes};
+use super::announcement::{self, Announcement};
+use super::{Snapshot, changes};
 use serde::{Deserialize, Serialize};
 
 /// Size of the version step between two revisions.
@@ -71,6 +72,8 @@ pub struct BumpDecision {
     pub reasons: Vec<Reason>,
     /// True when tensor values changed. `None` when the weights could not be compared.
     pub weights_changed: Option<bool>,
+    /// The first place that speaks of changed weights, whether or not they changed.
+    pub announced: Option<Announcement>,
     /// Weights changed, and neither name, tag, commit message nor card says so.
     pub silent: bool,
 }
@@ -88,6 +91,7 @@ pub fn decide_bump(old: &Snapshot<'_>, new: &Snapshot<'_>) -> BumpDecision {
         reasons.extend(compare(&step));
     }
     reasons.sort_by_key(|reason| std::cmp::Reverse(reason.bump));
+    let announced = announcement::find(old, new);
     BumpDecision {
         bump: reasons
             .iter()
@@ -96,6 +100,7 @@ pub fn decide_bump(old: &Snapshot<'_>, new: &Snapshot<'_>) -> BumpDecision {
             .unwrap_or(Bump::None),
         reasons,
         weights_changed: weights.changed,
-        silent: weights.changed == Some(true) && announcement::find(old, new).is_none(),
+        announced,
+        silent: weights.changed == Some(true) && announced.is_none(),
     }
 }

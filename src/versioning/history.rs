@@ -126,19 +126,23 @@ impl SinceTag {
     fn judge(&mut self, bump: Bump, tagged: Option<&Version>) -> Option<Reason> {
         let inferred = self.bump.unwrap_or(Bump::None).max(bump);
         self.bump = Some(inferred);
-        let (last, tagged) = (self.version.as_ref()?, tagged?);
-        let declared = declared_step(last, tagged)?;
-        let detail = match declared.cmp(&inferred) {
-            std::cmp::Ordering::Equal => return None,
-            std::cmp::Ordering::Less => format!(
-                "the tag declares a {declared} step ({last} → {tagged}), and the changes since amount to {inferred}"
-            ),
-            std::cmp::Ordering::Greater => format!(
-                "the tag declares a {declared} step ({last} → {tagged}), more than the {inferred} that was found"
-            ),
-        };
-        Some(Reason::new("declared", Bump::None, detail))
+        disagreement("tag", self.version.as_ref()?, tagged?, inferred)
     }
+}
+
+/// How the step that a tag or a name declares differs from the one that was found; `None` where they agree.
+pub(super) fn disagreement(who: &str, from: &Version, to: &Version, inferred: Bump) -> Option<Reason> {
+    let declared = declared_step(from, to)?;
+    let detail = match declared.cmp(&inferred) {
+        std::cmp::Ordering::Equal => return None,
+        std::cmp::Ordering::Less => format!(
+            "the {who} declares a {declared} step ({from} → {to}), and the changes since amount to {inferred}"
+        ),
+        std::cmp::Ordering::Greater => format!(
+            "the {who} declares a {declared} step ({from} → {to}), more than the {inferred} that was found"
+        ),
+    };
+    Some(Reason::new("declared", Bump::None, detail))
 }
 
 /// The bump that leads from one declared version to a later one; `None` backwards.

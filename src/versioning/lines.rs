@@ -21,8 +21,6 @@ pub struct ReleaseLine {
 #[derive(Debug, Clone, PartialEq)]
 pub struct Release {
     pub version: Version,
-    /// How many numbers the name gives: 1 for `v2`, 2 for `v1.1`.
-    pub numbers: usize,
     /// Position of its name in the input.
     pub position: usize,
 }
@@ -31,12 +29,9 @@ pub struct Release {
 pub fn release_lines(names: &[&str]) -> Vec<ReleaseLine> {
     let mut lines: BTreeMap<String, Vec<Release>> = BTreeMap::new();
     for (position, name) in names.iter().enumerate() {
-        if let Some((line, version, numbers)) = split(name) {
-            lines.entry(line).or_default().push(Release {
-                version,
-                numbers,
-                position,
-            });
+        if let Some((line, version)) = line_of(name) {
+            let release = Release { version, position };
+            lines.entry(line).or_default().push(release);
         }
     }
     lines
@@ -48,44 +43,18 @@ pub fn release_lines(names: &[&str]) -> Vec<ReleaseLine> {
         .collect()
 }
 
-/// The line a name belongs to, its version, and how many numbers that has.
-fn split(full: &str) -> Option<(String, Version, usize)> {
-    let parsed = parse_name(full);
-    let text = parsed.first(Kind::Version)?;
-    let version = segment_version(text)?;
+/// The line a name belongs to, and the version it declares; `None` for a name without one.
+pub fn line_of(name: &str) -> Option<(String, Version)> {
+    let parsed = parse_name(name);
+    let version = segment_version(parsed.first(Kind::Version)?)?;
     let rest: Vec<String> = parsed
         .segments
         .iter()
         .filter(|segment| segment.kind != Kind::Version)
         .map(|segment| segment.text.to_lowercase())
         .collect();
-    let owner = full.rsplit_once('/').map_or("", |(owner, _)| owner);
-    let numbers = text.matches('.').count() + 1;
-    Some((
-        format!("{}/{}", owner.to_lowercase(), rest.join("-")),
-        version,
-        numbers,
-    ))
-}
-
-impl ReleaseLine {
-    /// Whether the release before this one is there: `v1` (or any `v1.x`) before `v2`, `v1.1` before `v1.2`. `None` for a first
-    /// version, which has none.
-    pub fn has_predecessor(&self, release: &Release) -> Option<bool> {
-        let Version { major, minor, .. } = release.version;
-        let others = || {
-            self.releases
-                .iter()
-                .map(|other| (other.version.major, other.version.minor))
-        };
-        if release.numbers == 1 || minor == 0 {
-            let before = major
-                .checked_sub(1)
-                .filter(|before| *before > 0 || release.numbers > 1)?;
-            return Some(others().any(|(other, _)| other == before));
-        }
-        Some(others().any(|other| other == (major, minor - 1)))
-    }
+    let owner = name.rsplit_once('/').map_or("", |(owner, _)| owner);
+    Some((format!("{}/{}", owner.to_lowercase(), rest.join("-")), version))
 }
 
 #[cfg(test)]
@@ -119,28 +88,6 @@ mod tests {
                 ("a/m-7b", vec![1, 0, 2]),
                 ("b/m-7b", vec![3])
             ]
-        );
-    }
-
-    #[test]
-    fn predecessors_are_looked_up_by_the_number_that_counts() {
-        let lines = release_lines(&["a/m-v1", "a/m-v2", "a/m-v4", "a/m-v1.1", "a/m-v1.3"]);
-        let line = &lines[0];
-        let found: Vec<(String, Option<bool>)> = line
-            .releases
-            .iter()
-            .map(|release| (release.version.to_string(), line.has_predecessor(release)))
-            .collect();
-        let expected = [
-            ("1.0.0", None),
-            ("1.1.0", Some(true)),
-            ("1.3.0", Some(false)),
-            ("2.0.0", Some(true)),
-            ("4.0.0", Some(false)),
-        ];
-        assert_eq!(
-            found,
-            expected.map(|(version, found)| (version.to_owned(), found))
         );
     }
 }

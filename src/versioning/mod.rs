@@ -14,17 +14,20 @@ mod history;
 pub mod lines;
 pub mod lock;
 pub mod name;
+mod releases;
 mod requirement;
 mod snapshot;
 pub mod study;
 #[cfg(test)]
 mod tests;
 
+pub use announcement::Announcement;
 pub use changelog::changelog;
 pub use changes::licence::licence_conflict;
 pub use decision::{Bump, BumpDecision, Reason, decide_bump};
 pub use declared::{declared_version, is_prerelease};
 pub use history::{AssignedVersion, assign_versions, next_version};
 pub use name::{Kind, Name, Segment, parse_name};
-pub use requirement::resolve;
+pub use releases::{ReleaseStep, release_step};
+pub use requirement::{resolve, resolve_text};
 pub use snapshot::{Snapshot, SnapshotFile};

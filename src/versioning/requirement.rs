@@ -13,6 +13,19 @@ pub fn resolve<'a, T>(requirement: &VersionReq, versions: &'a [(Version, T)]) ->
     admitted.max_by(|(a, _), (b, _)| a.cmp_precedence(b))
 }
 
+/// Position of the version that a requirement chooses among `versions` as they are stored, oldest first. What is no version is
+/// passed over.
+pub fn resolve_text<'a>(
+    requirement: &VersionReq,
+    versions: impl Iterator<Item = Option<&'a str>>,
+) -> Option<usize> {
+    let parsed: Vec<(Version, usize)> = versions
+        .enumerate()
+        .filter_map(|(position, text)| Some((text?.parse().ok()?, position)))
+        .collect();
+    resolve(requirement, &parsed).map(|(_, position)| *position)
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used, reason = "tests")]

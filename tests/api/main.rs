@@ -12,3 +12,4 @@ mod http;
 mod routes;
 mod seed;
 mod service;
+mod versions;

@@ -9,7 +9,7 @@ use heirloom::store::Store;
 use heirloom::store::crawls::{CrawlPlan, PackageOutcome};
 use heirloom::store::lineage::FamilyConclusion;
 use heirloom::store::packages::{PackageFacts, RevisionFacts};
-use heirloom::versioning::{AssignedVersion, Bump, BumpDecision, Reason};
+use heirloom::versioning::{Announcement, AssignedVersion, Bump, BumpDecision, Reason};
 use heirloom::weights::{Checkpoint, WeightFile};
 use heirloom_crawler::{FileEntry, Package, Revision};
 use safetensors::tensor::{Dtype, TensorView};
@@ -213,6 +213,7 @@ async fn versions(store: &Store, base: i64) {
             detail: "4 of 20 elements changed in 1 of 2 tensors".to_owned(),
         }],
         weights_changed: Some(true),
+        announced: (!silent).then_some(Announcement::Message),
         silent,
     };
     let version = |position, version: &str, decision| AssignedVersion {

@@ -15,6 +15,7 @@ export const shortcuts: readonly [keys: string, meaning: string][] = [
   ["g m", "Go to Models"],
   ["g a", "Go to Atlas"],
   ["g d", "Go to Diff"],
+  ["g y", "Go to Study"],
   ["g c", "Go to Crawls"],
   ["g s", "Go to Settings"],
   ["?", "Show these keys"],
@@ -25,6 +26,7 @@ const PLACES: Record<string, string> = {
   m: "/models",
   a: "/atlas",
   d: "/diff",
+  y: "/study",
   c: "/crawls",
   s: "/settings",
 };

@@ -8,6 +8,7 @@ export type Route =
   | { page: "model"; reference: string; tab: ModelTab }
   | { page: "atlas" }
   | { page: "diff" }
+  | { page: "study" }
   | { page: "crawls" }
   | { page: "settings" }
   | { page: "missing"; path: string };
@@ -29,8 +30,8 @@ export function matchRoute(pathname: string): Route {
   return { page: "missing", path: pathname };
 }
 
-type PlainPage = "models" | "atlas" | "diff" | "crawls" | "settings";
-const PLAIN: readonly string[] = ["models", "atlas", "diff", "crawls", "settings"] satisfies PlainPage[];
+type PlainPage = "models" | "atlas" | "diff" | "study" | "crawls" | "settings";
+const PLAIN: readonly string[] = ["models", "atlas", "diff", "study", "crawls", "settings"] satisfies PlainPage[];
 
 function isPlain(name: string | undefined): name is PlainPage {
   return name !== undefined && PLAIN.includes(name);

@@ -24,14 +24,27 @@ pub fn parse_name(full: &str) -> Name {
     }
 }
 
+/// The order of kinds, as the study writes it: neighbours of one kind (`en-fr`, `GGUF-Q4_K_M`) count once, and words that any name
+/// may hold (`hf`, `model`) do not count.
 fn convention(segments: &[Segment]) -> String {
     let mut convention = String::with_capacity(segments.len() * 16);
+    let mut last = None;
     for segment in segments {
+        let is_filler = segment.kind == Kind::Description && is_filler(&segment.text);
+        if last == Some(segment.kind) || is_filler && segments.len() > 1 {
+            continue;
+        }
+        last = Some(segment.kind);
         convention.push('{');
         convention.push_str(segment.kind.as_str());
         convention.push('}');
     }
     convention
+}
+
+/// Words that say nothing of their own.
+fn is_filler(text: &str) -> bool {
+    ["hf", "model", "models"].iter().any(|word| text.eq_ignore_ascii_case(word))
 }
 
 fn cut(name: &str) -> Vec<(Range<usize>, Kind)> {
@@ -47,7 +60,7 @@ fn cut(name: &str) -> Vec<(Range<usize>, Kind)> {
         let piece = classify(&words, at, pieces.last());
         at = piece.tokens.end;
         match pieces.last_mut() {
-            Some(last) if joins(last, &piece, &words) => last.tokens.end = piece.tokens.end,
+            Some(last) if joins(last, &piece) => last.tokens.end = piece.tokens.end,
             _ => pieces.push(piece),
         }
     }
@@ -212,7 +225,7 @@ fn known_inside(word: &str) -> Option<Kind> {
 }
 
 /// Neighbours of one kind are one segment where the study counts them as one.
-fn joins(last: &Piece, next: &Piece, words: &[&str]) -> bool {
+fn joins(last: &Piece, next: &Piece) -> bool {
     use Kind::{Ambiguous, CreationDate, Dataset, Description, Identifier, Size, Task, TrainingMechanism};
     match (last.kind, next.kind) {
         (a, b) if a == b => matches!(
@@ -220,7 +233,7 @@ fn joins(last: &Piece, next: &Piece, words: &[&str]) -> bool {
             Identifier | Description | TrainingMechanism | Size | Dataset | Task | Ambiguous | CreationDate
         ),
         // A bare number behind an identifier is part of it, as far as anybody can tell.
-        (Identifier, Ambiguous) => words[next.tokens.start].len() <= 2,
+        (Identifier, Ambiguous) => true,
         _ => false,
     }
 }

@@ -1,17 +1,28 @@
 //! The naming study's measures, over a list of names or a crawled hub.
 //!
-//! Enters: names, and what was observed of packages and their revisions. Leaves: a [`Study`] that serialises to JSON and
-//! renders as a self-contained HTML page. Measures that the study defines otherwise, or does not define, are never called the
-//! same: [`published`] says which figure can be set beside which.
+//! Enters: names, what was observed of packages and their revisions, and the study's own data where a reader has it. Leaves: a
+//! [`Study`] that serialises to JSON and renders as a self-contained HTML page. Measures that the study defines otherwise, or does
+//! not define, are never called the same: [`published`] says which figure can be set beside which, and what is missing.
 
 mod html;
+mod methods;
 mod names;
+mod packages;
 mod published;
-mod revisions;
+mod replication;
+mod sampling;
+mod significance;
 
-pub use names::{NamingMeasures, measure_names};
+pub use methods::{VersionPractice, variant_type};
+pub use names::{NamingMeasures, RankedFrequency, measure_names};
+pub use packages::{
+    ChangeMeasures, DeclaredStep, GroupMeasures, PackageFacts, PackageMeasures, ReleaseFacts, StepFacts,
+    measure_packages, model_type,
+};
 pub use published::{Comparison, compare};
-pub use revisions::{PackageFacts, PackageMeasures, RevisionFacts, measure_packages};
+pub use replication::{Labelled, ReplicatedModels, Replication, ReplicationFiles};
+pub use sampling::{Expected, STUDY_SAMPLE, expected_distinct};
+pub use significance::{KindContrast, fisher_exact};
 
 use serde::Serialize;
 
@@ -23,6 +34,8 @@ pub struct Study {
     pub names: NamingMeasures,
     /// `None` for a bare list of names.
     pub packages: Option<PackageMeasures>,
+    /// The same method over the study's own data, where it was given.
+    pub replication: Option<Replication>,
     pub comparison: Vec<Comparison>,
 }
 
@@ -36,15 +49,27 @@ pub struct Count {
 
 impl Study {
     /// Measures names alone, or names and packages.
-    pub fn measure(source: &str, names: &[&str], packages: Option<&[PackageFacts]>) -> Self {
+    pub fn measure(
+        source: &str,
+        names: &[&str],
+        packages: Option<&[PackageFacts]>,
+        replication: Option<Replication>,
+    ) -> Self {
         let names = measure_names(names);
         let packages = packages.map(measure_packages);
         Self {
             source: source.to_owned(),
-            comparison: compare(&names, packages.as_ref()),
+            comparison: compare(&names, packages.as_ref(), replication.as_ref()),
             names,
             packages,
+            replication,
         }
+    }
+
+    /// Measures crawled packages by their names and their histories.
+    pub fn of_packages(source: &str, packages: &[PackageFacts], replication: Option<Replication>) -> Self {
+        let names: Vec<&str> = packages.iter().map(|package| package.name.as_str()).collect();
+        Self::measure(source, &names, Some(packages), replication)
     }
 
     /// A page that needs nothing but itself.

@@ -1,6 +1,8 @@
 //! Naming practices: conventions, kinds of segment, base models, modification methods, versions and their predecessors.
 
-use super::{Count, ranked, share};
+use super::methods::{VersionPractice, count_variant_types, measure_versions};
+use super::sampling::{Expected, STUDY_SAMPLE, expected_distinct};
+use super::{Count, ranked};
 use crate::versioning::lines::release_lines;
 use crate::versioning::name::{Kind, Name, is_base_word, parse_name};
 use serde::Serialize;
@@ -13,30 +15,32 @@ const LISTED: usize = 25;
 #[derive(Debug, Clone, Serialize, utoipa::ToSchema)]
 pub struct NamingMeasures {
     pub names: usize,
+    /// Distinct conventions among all names.
     pub conventions: usize,
+    /// Distinct conventions that a sample of the study's size holds: its naming practices.
+    pub practices: Expected,
     pub frequent_conventions: Vec<Count>,
+    /// How often conventions occur, by rank; ranks as on a logarithmic axis.
+    pub convention_ranks: Vec<RankedFrequency>,
     /// Share of names that hold a segment of each kind.
     pub kinds: Vec<Count>,
     /// Distinct base models, generations counted apart (`llama-2`, `llama-3`).
     pub base_models: usize,
     pub frequent_base_models: Vec<Count>,
-    /// The study's four groups of variant types, and merging.
+    /// The study's four groups of variant types, and merging, as the grammar finds them.
     pub modifications: Vec<Count>,
+    /// The four groups by the study's own keywords.
+    pub variant_types: Vec<Count>,
     pub versions: VersionPractice,
+    /// Lines of two or more releases in packages of their own (`m-v0.1`, `m-v0.2`).
+    pub release_lines: usize,
 }
 
-/// Major and minor versions in names (`v2`, `v1.3`), and whether the one before is there.
-#[derive(Debug, Clone, Default, Serialize, utoipa::ToSchema)]
-pub struct VersionPractice {
-    pub major: usize,
-    pub minor: usize,
-    /// Of those that have one at all: with the predecessor in the list.
-    pub major_with_predecessor: usize,
-    pub major_expecting_one: usize,
-    pub minor_with_predecessor: usize,
-    pub minor_expecting_one: usize,
-    /// Lines of two or more releases.
-    pub lines: usize,
+/// How many names follow the convention of a rank, 1 being the most frequent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct RankedFrequency {
+    pub rank: usize,
+    pub count: usize,
 }
 
 /// Measures a list of names (`owner/name`).
@@ -70,9 +74,14 @@ pub fn measure_names(names: &[&str]) -> NamingMeasures {
         *conventions.entry(name.convention).or_default() += 1;
     }
     let total = names.len();
+    let mut frequencies: Vec<usize> = conventions.values().copied().collect();
+    frequencies.sort_unstable_by(|a, b| b.cmp(a));
+    let lines = release_lines(names);
     NamingMeasures {
         names: total,
         conventions: conventions.len(),
+        practices: expected_distinct(&frequencies, STUDY_SAMPLE),
+        convention_ranks: by_rank(&frequencies),
         frequent_conventions: ranked(conventions, total, LISTED),
         kinds: ranked(
             kinds.into_iter().map(|(kind, count)| (kind.as_str(), count)),
@@ -82,7 +91,9 @@ pub fn measure_names(names: &[&str]) -> NamingMeasures {
         base_models: base_models.len(),
         frequent_base_models: ranked(base_models, total, LISTED),
         modifications: ranked(modifications, total, LISTED),
+        variant_types: count_variant_types(names),
         versions: measure_versions(names),
+        release_lines: lines.iter().filter(|line| line.releases.len() > 1).count(),
     }
 }
 
@@ -113,41 +124,11 @@ fn group(text: &str) -> Option<&'static str> {
     })
 }
 
-fn measure_versions(names: &[&str]) -> VersionPractice {
-    let mut practice = VersionPractice::default();
-    for line in release_lines(names) {
-        practice.lines += usize::from(line.releases.len() > 1);
-        for release in &line.releases {
-            let predecessor = line.has_predecessor(release);
-            let (count, expecting, with) = if release.numbers == 1 {
-                (
-                    &mut practice.major,
-                    &mut practice.major_expecting_one,
-                    &mut practice.major_with_predecessor,
-                )
-            } else {
-                (
-                    &mut practice.minor,
-                    &mut practice.minor_expecting_one,
-                    &mut practice.minor_with_predecessor,
-                )
-            };
-            *count += 1;
-            *expecting += usize::from(predecessor.is_some());
-            *with += usize::from(predecessor == Some(true));
-        }
-    }
-    practice
-}
-
-impl VersionPractice {
-    /// Share of major versions whose predecessor is there, of those that should have one.
-    pub fn major_predecessor_share(&self) -> f64 {
-        share(self.major_with_predecessor, self.major_expecting_one)
-    }
-
-    /// The same for minor versions.
-    pub fn minor_predecessor_share(&self) -> f64 {
-        share(self.minor_with_predecessor, self.minor_expecting_one)
-    }
+/// Every rank up to ten, then ten a decade, and the last.
+fn by_rank(frequencies: &[usize]) -> Vec<RankedFrequency> {
+    let at = |rank: usize| frequencies.get(rank - 1).map(|count| RankedFrequency { rank, count: *count });
+    let mut ranks: BTreeSet<usize> = (1..=10).collect();
+    ranks.extend((10..=70).map(|tenth| 10_f64.powf(f64::from(tenth) / 10.0).round() as usize));
+    ranks.extend((!frequencies.is_empty()).then_some(frequencies.len()));
+    ranks.into_iter().filter_map(at).collect()
 }

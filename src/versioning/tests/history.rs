@@ -1,5 +1,6 @@
 use super::super::*;
 use super::bumps::{fingerprint, package};
+use semver::Version;
 
 fn versions(name: &str, history: &[Snapshot<'_>]) -> Vec<String> {
     assign_versions(name, history)
@@ -105,4 +106,29 @@ fn a_silent_change_is_flagged_unless_a_tag_or_the_message_says_so() {
     assert!(step("Update README.md", None));
     assert!(!step("Update README.md", Some("v1.1")));
     assert!(!step("Retrain with longer context", None));
+}
+
+#[test]
+fn releases_in_packages_of_their_own_are_joined_by_their_names() {
+    let (one, two) = (
+        fingerprint(&[("a", &[1], "x")]),
+        fingerprint(&[("a", &[1], "y")]),
+    );
+    let (first, second) = (Version::new(0, 1, 0), Version::new(0, 2, 0));
+    let release = |name: &str, print| Snapshot {
+        name: name.to_owned(),
+        fingerprint: Some(print),
+        ..package(&[])
+    };
+    let (old, new) = (release("a/m-v0.1", &one), release("a/m-v0.2", &two));
+    let step = release_step((&old, &first), (&new, &second));
+    assert_eq!(step.decision.bump, Bump::Minor);
+    assert_eq!(step.decision.announced, Some(Announcement::Name));
+    assert!(!step.decision.silent);
+    assert_eq!(step.inferred, Version::new(0, 1, 1));
+    let reason = step.decision.reasons.last().unwrap();
+    assert_eq!(
+        reason.detail,
+        "the name declares a major step (0.1.0 → 0.2.0), more than the minor that was found"
+    );
 }

@@ -21,9 +21,11 @@ import type {
   NewSchedule,
   Overview,
   Preview,
+  ReleaseList,
   RevisionList,
   Schedule,
   ScheduleList,
+  Study,
   TensorHolders,
   TensorPage,
 } from "./types";
@@ -116,6 +118,11 @@ export const revisions = (reference: string): Question<RevisionList> => ({
   path: `/models/${apiPath(reference)}/revisions`,
 });
 
+/** The packages whose names differ from this one's in their version alone. */
+export const releases = (reference: string): Question<ReleaseList> => ({
+  path: `/models/${apiPath(reference)}/releases`,
+});
+
 export const lineage = (reference: string): Question<Lineage> => ({
   path: `/models/${apiPath(reference)}/lineage`,
 });
@@ -130,6 +137,8 @@ export const tensorHolders = (digest: string): Question<TensorHolders> => ({
 });
 
 export const diff = (id: string): Question<Diff> => ({ path: `/diffs/${encodeURIComponent(id)}` });
+
+export const study = (): Question<Study> => ({ path: "/study" });
 
 export const crawls = (): Question<CrawlList> => ({ path: "/crawls" });
 

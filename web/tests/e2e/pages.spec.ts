@@ -26,6 +26,7 @@ test("every page", async ({ page, heirloom }) => {
     ["diff", diff, "What it looks like"],
     ["atlas", "/atlas", "No parent"],
     ["tree", `/atlas?family=hf:${child?.parents[0]}`, "As a list"],
+    ["study", "/study", "Beside the published study"],
     ["crawls", "/crawls", "Packages"],
     ["settings", "/settings", "No keys"],
   ];

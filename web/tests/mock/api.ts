@@ -3,6 +3,8 @@
 import type { AtlasModel, Diff, Facets, KeyScope, ModelSummary, NewSchedule } from "../../src/api/types";
 import { licencesOf, lineageOf, models, overview, reportOf, revisionsOf, tensorsOf } from "./family.ts";
 import * as service from "./service.ts";
+import { releasesOf } from "./releases.ts";
+import { study } from "./study.ts";
 
 interface Answer {
   status: number;
@@ -22,6 +24,7 @@ export function answer(method: string, url: URL, body: unknown): Answer {
   if (noun === "health") return ok({ status: "ok", version: "0.1.0", database: "ok" });
   if (noun === "overview") return ok(overview(service.crawls));
   if (noun === "atlas") return ok(atlas(url.searchParams));
+  if (noun === "study") return ok(study);
   if (noun === "models" && parts.length === 1) return ok(search(url.searchParams));
   if (noun === "models" && parts.length === 2) return ok(facets(url.searchParams));
   if (noun === "models") return model(`${hub}:${owner}/${name}`, sub, url.searchParams);
@@ -137,6 +140,7 @@ function model(reference: string, sub: string | undefined, query: URLSearchParam
   }
   if (sub === undefined) return ok(found);
   if (sub === "revisions") return ok({ items: revisionsOf(found) });
+  if (sub === "releases") return ok({ items: releasesOf(found) });
   if (sub === "lineage") return ok(lineageOf(found));
   if (sub === "licences") return ok({ items: licencesOf(found) });
   const rows = tensorsOf(found);

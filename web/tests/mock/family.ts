@@ -503,6 +503,7 @@ export function reportOf(
     bump: {
       bump: "minor",
       weights_changed: true,
+      announced: null,
       silent: true,
       reasons: [
         {

@@ -35,6 +35,8 @@ const pages: Record<string, { path: string; ready: string }> = {
     path: "/atlas?family=hf:riverlab/oak-1b-legal&model=hf:tidepool/oak-soup",
     ready: "relative_delta_norm",
   },
+  study: { path: "/study", ready: "Beside the published study" },
+  "release line": { path: "/models/hf/meadow/oak-1b/versions", ready: "Release line" },
   crawls: { path: "/crawls", ready: "no failures" },
   settings: { path: "/settings", ready: "old-laptop" },
   missing: { path: "/nowhere", ready: "There is no page at this address" },

@@ -8,6 +8,7 @@ test.each([
   ["/models/", { page: "models" }],
   ["/atlas", { page: "atlas" }],
   ["/diff", { page: "diff" }],
+  ["/study", { page: "study" }],
   ["/crawls", { page: "crawls" }],
   ["/models/hf/a/b", { page: "model", reference: "hf:a/b", tab: "summary" }],
   ["/models/hf/a/b/tensors", { page: "model", reference: "hf:a/b", tab: "tensors" }],

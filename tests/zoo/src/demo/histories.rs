@@ -1,4 +1,4 @@
-//! Packages with several revisions: a silent change, and one of each step.
+//! Packages with several revisions: a silent change, one of each step, and a line of releases in packages of their own.
 
 use super::{BASIC_PITCH, Child, Demo, SILERO, stream};
 use crate::hub::{Declares, Origin, revision, sharded, single_file};
@@ -10,7 +10,36 @@ use serde_json::json;
 
 pub(super) fn add(demo: &mut Demo) -> anyhow::Result<()> {
     silent_change(demo)?;
-    every_step(demo)
+    every_step(demo)?;
+    release_line(demo)
+}
+
+/// Two releases, each a package of its own: trained further, which is a minor step, under a name that declares a major one.
+fn release_line(demo: &mut Demo) -> anyhow::Result<()> {
+    const FIRST: &str = "heirloom-demo/basic-pitch-bass-v0.1";
+    const SECOND: &str = "heirloom-demo/basic-pitch-bass-v0.2";
+    let pitch = demo.basic_pitch.clone();
+    let mut random = stream(FIRST);
+    let trained = |tensor: &str| pitch.is_trained(tensor);
+    let first = finetune::perturb(&pitch.model, 0.03, trained, &mut random);
+    let second = finetune::perturb(&first, 0.01, trained, &mut random);
+    let releases: [(&str, &Model, &[&str]); 2] = [(FIRST, &first, &[BASIC_PITCH]), (SECOND, &second, &[FIRST])];
+    for (name, model, parents) in releases {
+        demo.add(Child {
+            name,
+            family: &pitch,
+            model,
+            origin: Origin {
+                parents,
+                relation: "finetune",
+                technique: "full",
+                declares: Declares::Parents,
+            },
+            params: json!({}),
+            text: "basic-pitch tuned on bass guitars.",
+        })?;
+    }
+    Ok(())
 }
 
 /// Weights replaced under the message "Fix typo in README".
