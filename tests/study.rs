@@ -28,7 +28,9 @@ async fn crawled_demo() -> TestDatabase {
         scratch: folder.path().join("scratch"),
     };
     std::fs::create_dir(&options.scratch).unwrap();
-    crawl(&database.store, hub, &options, Arc::new(Silent)).await.unwrap();
+    crawl(&database.store, hub, &options, Arc::new(Silent))
+        .await
+        .unwrap();
     database
 }
 
@@ -73,13 +75,22 @@ async fn the_demo_is_studied_through_rest_and_the_command_line() {
     let printed: Value = serde_json::from_str(&printed).unwrap();
     assert_eq!(printed, study, "the command line and REST measure the same");
     let page = std::fs::read_to_string(page).unwrap();
-    assert_eq!(Value::from(page.clone()), get(&database.store, "/api/v1/study.html").await);
+    assert_eq!(
+        Value::from(page.clone()),
+        get(&database.store, "/api/v1/study.html").await
+    );
     for held in ["40.87 %", "<svg", "Declared major steps", "{identifier}"] {
         assert!(page.contains(held), "{held}");
     }
-    assert!(!page.contains("<script") && !page.contains("http"), "the page fetches nothing");
+    assert!(
+        !page.contains("<script") && !page.contains("http"),
+        "the page fetches nothing"
+    );
     let text = command(&database, &["study"]);
-    assert!(text.contains("beside the published study") && text.contains("not reproduced: "), "{text}");
+    assert!(
+        text.contains("beside the published study") && text.contains("not reproduced: "),
+        "{text}"
+    );
 }
 
 /// What the demo's author knows against what was measured.
@@ -88,7 +99,11 @@ fn check_measures(study: &Value, demo: &heirloom_zoo::hub::Hub) {
     assert_eq!(study["names"]["names"], demo.packages.len());
     assert_eq!(packages["all"]["packages"], demo.packages.len());
     assert_eq!(packages["hubs"][0]["label"], "dir");
-    let steps: usize = demo.packages.iter().map(|package| package.history.len() - 1).sum();
+    let steps: usize = demo
+        .packages
+        .iter()
+        .map(|package| package.history.len() - 1)
+        .sum();
     assert_eq!(packages["changes"]["steps"], steps);
     let silent = demo.truth.bumps.iter().filter(|bump| bump.silent).count();
     assert_eq!(packages["changes"]["silent"], silent);
@@ -100,18 +115,36 @@ fn check_measures(study: &Value, demo: &heirloom_zoo::hub::Hub) {
         .sum();
     assert_eq!(steps_by_year, steps as u64, "every revision of the demo is dated");
     for relation in ["finetune", "quantized", "merge"] {
-        let known = demo.truth.edges.iter().filter(|edge| edge.relation == relation).count();
-        assert!(count_of(&packages["relations"], relation) > 0 && known > 0, "{relation}");
+        let known = demo
+            .truth
+            .edges
+            .iter()
+            .filter(|edge| edge.relation == relation)
+            .count();
+        assert!(
+            count_of(&packages["relations"], relation) > 0 && known > 0,
+            "{relation}"
+        );
     }
-    assert_eq!(count_of(&packages["extensions"], ".safetensors"), demo.packages.len() as u64);
-    assert_eq!(packages["model_types"].as_array().unwrap().len(), 3, "three publishers, three architectures");
+    assert_eq!(
+        count_of(&packages["extensions"], ".safetensors"),
+        demo.packages.len() as u64
+    );
+    assert_eq!(
+        packages["model_types"].as_array().unwrap().len(),
+        3,
+        "three publishers, three architectures"
+    );
     assert!(count_of(&packages["declared_steps"], "major") > 0);
     assert!(count_of(&packages["declared_steps"], "minor") > 0);
     let contrasts = packages["contrasts"].as_array().unwrap();
     assert!(!contrasts.is_empty());
     for contrast in contrasts {
         let p = contrast["p_value"].as_f64().unwrap();
-        assert!((0.0..=1.0).contains(&p) && contrast["adjusted_p_value"].as_f64().unwrap() >= p, "{contrast}");
+        assert!(
+            (0.0..=1.0).contains(&p) && contrast["adjusted_p_value"].as_f64().unwrap() >= p,
+            "{contrast}"
+        );
     }
     for row in study["comparison"].as_array().unwrap() {
         assert!(row["replicated"].is_null() && row["missing"].is_string(), "{row}");
@@ -126,14 +159,23 @@ async fn check_releases(database: &TestDatabase) {
     let [first, second] = releases["items"].as_array().unwrap().as_slice() else {
         panic!("{releases}");
     };
-    assert_eq!((&first["declared"], &first["bump"]), (&Value::from("0.1.0"), &Value::Null));
+    assert_eq!(
+        (&first["declared"], &first["bump"]),
+        (&Value::from("0.1.0"), &Value::Null)
+    );
     assert_eq!(second["predecessor"], first["reference"]);
     assert_eq!(second["declared"], "0.2.0");
     assert_eq!(second["bump"], "minor");
     assert_eq!(second["inferred"], "0.1.1");
-    assert_eq!(second["silent"], false, "another version in the name is an announcement");
+    assert_eq!(
+        second["silent"], false,
+        "another version in the name is an announcement"
+    );
     let reasons = second["reasons"].as_array().unwrap();
-    let declared = reasons.iter().find(|reason| reason["kind"] == "declared").unwrap();
+    let declared = reasons
+        .iter()
+        .find(|reason| reason["kind"] == "declared")
+        .unwrap();
     assert_eq!(
         declared["detail"],
         "the name declares a major step (0.1.0 → 0.2.0), more than the minor that was found"
@@ -145,6 +187,10 @@ async fn check_releases(database: &TestDatabase) {
     assert_eq!(printed[0]["reasons"], second["reasons"]);
     let text = command(database, &["versions", reference]);
     assert!(text.contains("0.2.0"), "{text}");
+    let silent = command(database, &["--json", "versions", "--silent"]);
+    let silent: Value = serde_json::from_str(&silent).unwrap();
+    assert_eq!(silent[0]["reference"], "dir:heirloom-demo/silero-vad-callcenter");
+    assert_eq!(silent.as_array().unwrap().len(), 1, "{silent}");
     let alone = get(&database.store, "/api/v1/models/dir/spotify/basic-pitch/releases").await;
     assert_eq!(alone["items"].as_array().unwrap().len(), 0, "{alone}");
 }
@@ -153,8 +199,18 @@ async fn check_releases(database: &TestDatabase) {
 async fn check_resolve(store: &Store) {
     let resolve = async |requirement: &str| {
         let model = "dir:heirloom-demo/basic-pitch-guitar";
-        let found = get(store, &format!("/api/v1/resolve?model={model}&require={requirement}")).await;
-        found["version"].as_str().unwrap().split('+').next().unwrap().to_owned()
+        let found = get(
+            store,
+            &format!("/api/v1/resolve?model={model}&require={requirement}"),
+        )
+        .await;
+        found["version"]
+            .as_str()
+            .unwrap()
+            .split('+')
+            .next()
+            .unwrap()
+            .to_owned()
     };
     assert_eq!(resolve("^2").await, "2.1.1");
     assert_eq!(resolve("~2.0").await, "2.0.0");

@@ -41,9 +41,13 @@ pub enum ApiError {
         "{text:?} is not a reference to a crawled model; write hub:owner/name or hub:owner/name@revision"
     )]
     InvalidReference { text: String },
-    #[error("{text:?} is not a version requirement: {reason}; write one as Cargo does, such as ^1.2 or >=1, <3")]
+    #[error(
+        "{text:?} is not a version requirement: {reason}; write one as Cargo does, such as ^1.2 or >=1, <3"
+    )]
     InvalidRequirement { text: String, reason: String },
-    #[error("no version of {reference} is admitted by {requirement}; list its revisions for the versions there are")]
+    #[error(
+        "no version of {reference} is admitted by {requirement}; list its revisions for the versions there are"
+    )]
     NoVersion { reference: String, requirement: String },
     #[error("{text:?} is not a tensor's digest; it has 64 hexadecimal digits")]
     InvalidDigest { text: String },

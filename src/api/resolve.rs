@@ -55,13 +55,18 @@ pub async fn show(
         text: params.require.clone(),
         reason: error.to_string(),
     })?;
-    let Some(id) = state.store.model_id(&model.hub, &model.owner, &model.name).await? else {
+    let Some(id) = state
+        .store
+        .model_id(&model.hub, &model.owner, &model.name)
+        .await?
+    else {
         return Err(model.unknown());
     };
     let mut rows = state.store.list_revisions(id).await?;
     rows.reverse();
     let chosen = resolve_text(&requirement, rows.iter().map(|row| row.version.as_deref()));
-    let Some((version, row)) = chosen.and_then(|at| Some((rows[at].version.clone()?, rows.swap_remove(at)))) else {
+    let Some((version, row)) = chosen.and_then(|at| Some((rows[at].version.clone()?, rows.swap_remove(at))))
+    else {
         return Err(ApiError::NoVersion {
             reference: model.reference(),
             requirement: params.require,

@@ -63,7 +63,10 @@ fn read(path: &Path) -> anyhow::Result<String> {
 
 fn measure_replication(folder: &Path) -> anyhow::Result<Replication> {
     let first = |places: &[&str]| -> anyhow::Result<Option<String>> {
-        let found = places.iter().map(|place| folder.join(place)).find(|path| path.exists());
+        let found = places
+            .iter()
+            .map(|place| folder.join(place))
+            .find(|path| path.exists());
         found.as_deref().map(read).transpose()
     };
     let (models, labels) = (first(&MODELS)?, first(&LABELS)?);
@@ -91,7 +94,11 @@ fn text(study: &Study) -> String {
     let title = format!("{} base models in names", names.base_models);
     table(&mut text, &title, &names.frequent_base_models);
     table(&mut text, "modification methods in names", &names.modifications);
-    table(&mut text, "modification methods by the study's keywords", &names.variant_types);
+    table(
+        &mut text,
+        "modification methods by the study's keywords",
+        &names.variant_types,
+    );
     if let Some(packages) = &study.packages {
         histories(&mut text, packages);
     }
@@ -99,7 +106,10 @@ fn text(study: &Study) -> String {
     for row in &study.comparison {
         let replicated = row.replicated.as_deref().unwrap_or("-");
         let ours = row.ours.as_deref().unwrap_or("not measured");
-        text += &format!("  {}\n      published {}; reproduced {replicated}; here {ours}\n", row.measure, row.published);
+        text += &format!(
+            "  {}\n      published {}; reproduced {replicated}; here {ours}\n",
+            row.measure, row.published
+        );
         text += &format!("      {}\n", row.definition);
         if let Some(missing) = row.missing {
             text += &format!("      not reproduced: {missing}\n");
@@ -113,7 +123,9 @@ fn histories(text: &mut String, packages: &PackageMeasures) {
     table(text, "file types", &packages.extensions);
     table(text, "steps by size", &packages.bumps);
     *text += "\npackages (card, licence, data sets, base model) and changes of weight files (not represented), values (silent)\n";
-    let groups = std::iter::once(&packages.all).chain(&packages.hubs).chain(&packages.years);
+    let groups = std::iter::once(&packages.all)
+        .chain(&packages.hubs)
+        .chain(&packages.years);
     for group in groups {
         *text += &group_line(group);
     }

@@ -1,6 +1,7 @@
 //! `heirloom versions`: the versions of a model's revisions, newest first.
 
 mod release_line;
+mod silent;
 
 use super::{Global, print_json, print_text};
 use crate::postgres;
@@ -22,18 +23,22 @@ use std::sync::Arc;
   heirloom versions hf:owner/name                      as crawled
   heirloom versions hf:owner/name --require '^1.2'     the one revision that the requirement chooses
   heirloom versions hf:owner/name-v2 --line            name-v1, name-v2, ... and what changed between them
+  heirloom versions --silent                           every silent change that was crawled
   heirloom versions ./hub/owner/name                   a package folder, with its .revisions
   heirloom versions hf:owner/name --direct             read every revision from the hub, without the database")]
 pub struct Args {
     /// A package folder (owner/name, earlier revisions under .revisions), or hf:owner/name.
-    #[arg(value_name = "REF")]
-    reference: String,
+    #[arg(value_name = "REF", required_unless_present = "silent")]
+    reference: Option<String>,
     /// Read every revision of a hub package now, instead of what was crawled.
     #[arg(long)]
     direct: bool,
     /// Print the releases that are packages of their own instead (m-v0.1, m-v0.2), as crawled, and the step from each to the next.
     #[arg(long, conflicts_with_all = ["direct", "require"])]
     line: bool,
+    /// Print every crawled revision that changed the weights while nothing says so.
+    #[arg(long, conflicts_with_all = ["reference", "direct", "require", "line"])]
+    silent: bool,
     /// Print only the newest revision of the highest version admitted, as in ^1.2 or >=2, <3.
     #[arg(long, value_name = "REQUIREMENT")]
     require: Option<VersionReq>,
@@ -56,13 +61,16 @@ pub(super) struct Line {
 }
 
 pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
+    let Some(reference) = &args.reference else {
+        return silent::run(global).await;
+    };
     if args.line {
-        return release_line::run(&args.reference, global).await;
+        return release_line::run(reference, global).await;
     }
-    let mut lines = read(&args.reference.parse()?, args.direct, global).await?;
+    let mut lines = read(&reference.parse()?, args.direct, global).await?;
     if let Some(requirement) = &args.require {
         let chosen = choose(&lines, requirement)
-            .with_context(|| format!("no version of {} is admitted by {requirement}", args.reference))?;
+            .with_context(|| format!("no version of {reference} is admitted by {requirement}"))?;
         lines = vec![lines.swap_remove(chosen)];
     }
     if global.json {

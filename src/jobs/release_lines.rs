@@ -25,7 +25,10 @@ pub async fn conclude_release_line(store: &Store, package_id: i64, name: &str) -
         .filter_map(|member| Some((member.declared.parse().ok()?, member)))
         .collect();
     members.sort_by(|(a, x), (b, y)| a.cmp(b).then(x.package_id.cmp(&y.package_id)));
-    let Some(place) = members.iter().position(|(_, member)| member.package_id == package_id) else {
+    let Some(place) = members
+        .iter()
+        .position(|(_, member)| member.package_id == package_id)
+    else {
         return Ok(());
     };
     let nearby = place.saturating_sub(1)..(place + 2).min(members.len());
@@ -40,10 +43,18 @@ pub async fn conclude_release_line(store: &Store, package_id: i64, name: &str) -
     if nearby.start == place {
         store.save_release(package_id, None).await?;
     }
-    let steps = spawn_blocking(move || heads.windows(2).map(|pair| step(&pair[0], &pair[1])).collect::<Vec<_>>()).await?;
+    let steps = spawn_blocking(move || {
+        heads
+            .windows(2)
+            .map(|pair| step(&pair[0], &pair[1]))
+            .collect::<Vec<_>>()
+    })
+    .await?;
     for (before, step) in nearby.zip(steps) {
         let (from, to) = (members[before].1.package_id, members[before + 1].1.package_id);
-        store.save_release(to, step.as_ref().map(|step| (from, step))).await?;
+        store
+            .save_release(to, step.as_ref().map(|step| (from, step)))
+            .await?;
     }
     Ok(())
 }

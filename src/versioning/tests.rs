@@ -2,3 +2,4 @@
 
 mod bumps;
 mod history;
+mod specification;

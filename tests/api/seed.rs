@@ -205,7 +205,7 @@ async fn lineage(store: &Store, base: i64, tuned: i64, mixed: i64) {
 }
 
 async fn versions(store: &Store, base: i64) {
-    let decision = |bump, silent| BumpDecision {
+    let decision = |bump, silent: bool| BumpDecision {
         bump,
         reasons: vec![Reason {
             kind: "weights".to_owned(),

@@ -33,11 +33,41 @@ async fn what_cannot_be_resolved_says_why() {
         assert!(detail.contains(words), "{detail}");
     };
     let (bad, missing) = (StatusCode::BAD_REQUEST, StatusCode::NOT_FOUND);
-    check("model=hf:lab/base&require=%5E2", missing, "no-version", "no version of hf:lab/base is admitted by ^2").await;
-    check("model=hf:lab/base&require=newest", bad, "invalid-requirement", "\"newest\" is not a version requirement").await;
-    check("model=hf:lab/base@v1&require=*", bad, "invalid-reference", "hf:lab/base@v1").await;
-    check("model=/etc/passwd&require=*", bad, "invalid-reference", "/etc/passwd").await;
-    check("model=hf:no/such&require=*", missing, "unknown-model", "hf:no/such").await;
+    check(
+        "model=hf:lab/base&require=%5E2",
+        missing,
+        "no-version",
+        "no version of hf:lab/base is admitted by ^2",
+    )
+    .await;
+    check(
+        "model=hf:lab/base&require=newest",
+        bad,
+        "invalid-requirement",
+        "\"newest\" is not a version requirement",
+    )
+    .await;
+    check(
+        "model=hf:lab/base@v1&require=*",
+        bad,
+        "invalid-reference",
+        "hf:lab/base@v1",
+    )
+    .await;
+    check(
+        "model=/etc/passwd&require=*",
+        bad,
+        "invalid-reference",
+        "/etc/passwd",
+    )
+    .await;
+    check(
+        "model=hf:no/such&require=*",
+        missing,
+        "unknown-model",
+        "hf:no/such",
+    )
+    .await;
 }
 
 #[tokio::test]
@@ -55,5 +85,9 @@ async fn an_empty_database_can_be_studied() {
     assert_eq!(study["packages"]["all"]["packages"], 0);
     let page = app.get("/api/v1/study.html").await;
     assert!(page.header("content-type").unwrap().starts_with("text/html"));
-    assert!(page.header("content-disposition").unwrap().contains("heirloom-study.html"));
+    assert!(
+        page.header("content-disposition")
+            .unwrap()
+            .contains("heirloom-study.html")
+    );
 }

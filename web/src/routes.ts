@@ -31,7 +31,14 @@ export function matchRoute(pathname: string): Route {
 }
 
 type PlainPage = "models" | "atlas" | "diff" | "study" | "crawls" | "settings";
-const PLAIN: readonly string[] = ["models", "atlas", "diff", "study", "crawls", "settings"] satisfies PlainPage[];
+const PLAIN: readonly string[] = [
+  "models",
+  "atlas",
+  "diff",
+  "study",
+  "crawls",
+  "settings",
+] satisfies PlainPage[];
 
 function isPlain(name: string | undefined): name is PlainPage {
   return name !== undefined && PLAIN.includes(name);

@@ -29,15 +29,22 @@ pub(super) async fn run(reference: &str, global: &Global) -> anyhow::Result<Exit
     let Reference::Hub { hub, name, .. } = reference.parse()? else {
         bail!("release lines are read from the database: name a crawled package, such as hf:owner/name-v2");
     };
-    let (owner, short) = name.split_once('/').unwrap_or((heirloom_crawler::NO_OWNER, &name));
+    let (owner, short) = name
+        .split_once('/')
+        .unwrap_or((heirloom_crawler::NO_OWNER, &name));
     let database = postgres::open(&global.data_dir, global.database_url.as_deref()).await?;
     let rows = match database.store.model_id(&hub, owner, short).await? {
         Some(id) => Some(database.store.list_releases(id).await?),
         None => None,
     };
     database.close().await?;
-    let mut rows = rows.with_context(|| format!("{hub}:{name} was not crawled: run `heirloom crawl {hub} --author {owner}`"))?;
-    ensure!(!rows.is_empty(), "the name of {hub}:{name} declares no version, so it is in no line");
+    let mut rows = rows.with_context(|| {
+        format!("{hub}:{name} was not crawled: run `heirloom crawl {hub} --author {owner}`")
+    })?;
+    ensure!(
+        !rows.is_empty(),
+        "the name of {hub}:{name} declares no version, so it is in no line"
+    );
     rows.sort_by_cached_key(|row| row.declared.parse::<Version>().ok());
     rows.reverse();
     let lines: Vec<Line> = rows.into_iter().map(line).collect();

@@ -114,6 +114,7 @@ pub(super) fn compare(step: &Step<'_>) -> Vec<Reason> {
         }
     }
     reasons.extend(unseen(step));
+    reasons.extend(left_behind(step));
     reasons
 }
 
@@ -186,6 +187,26 @@ fn unseen(step: &Step<'_>) -> Vec<Reason> {
         seen.name()
     );
     vec![Reason::new("format", Bump::Minor, detail)]
+}
+
+/// Values changed in one format, and a file of another stayed as it was: whoever loads that one gets the weights of before.
+fn left_behind(step: &Step<'_>) -> Option<Reason> {
+    if step.weights_changed != Some(true) {
+        return None;
+    }
+    let same = |file: &&SnapshotFile| {
+        let old = step.old.file(&file.path);
+        weight_format(&file.path).is_some() && old.is_some_and(|old| old.same_bytes(file) == Some(true))
+    };
+    let kept: Vec<&str> = step
+        .new
+        .files
+        .iter()
+        .filter(same)
+        .map(|file| file.path.as_str())
+        .collect();
+    let detail = format!("{} stayed as before, beside weights that changed", list(&kept));
+    (!kept.is_empty()).then(|| Reason::new("format", Bump::None, detail))
 }
 
 /// The weight files of each format, a set of shards counted as the one file it was cut from.

@@ -44,7 +44,9 @@ fn convention(segments: &[Segment]) -> String {
 
 /// Words that say nothing of their own.
 fn is_filler(text: &str) -> bool {
-    ["hf", "model", "models"].iter().any(|word| text.eq_ignore_ascii_case(word))
+    ["hf", "model", "models"]
+        .iter()
+        .any(|word| text.eq_ignore_ascii_case(word))
 }
 
 fn cut(name: &str) -> Vec<(Range<usize>, Kind)> {

@@ -7,17 +7,34 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// Marks of quantization, looked for within the parts of a name.
 const QUANTIZED: [&str; 13] = [
-    "4bits", "4bit", "8bits", "8bit", "awq", "float32", "int8", "int4", "ptq", "q8", "quantized", "qat",
+    "4bits",
+    "4bit",
+    "8bits",
+    "8bit",
+    "awq",
+    "float32",
+    "int8",
+    "int4",
+    "ptq",
+    "q8",
+    "quantized",
+    "qat",
     "float16",
 ];
 
 /// How the study groups a name by the words in it; `None` where no keyword says how the model was made. The study calls those
 /// fine-tuned as well, unless their config names them their own base.
 pub fn variant_type(full: &str) -> Option<&'static str> {
-    let name = full.rsplit_once('/').map_or(full, |(_, name)| name).to_lowercase();
+    let name = full
+        .rsplit_once('/')
+        .map_or(full, |(_, name)| name)
+        .to_lowercase();
     let parts: Vec<&str> = name.split(['-', '_']).collect();
     let holds = |word: &str| parts.contains(&word);
-    if parts.iter().any(|part| QUANTIZED.iter().any(|mark| part.contains(mark))) {
+    if parts
+        .iter()
+        .any(|part| QUANTIZED.iter().any(|mark| part.contains(mark)))
+    {
         Some("quantization")
     } else if holds("distilled") {
         Some("knowledge distillation")
@@ -132,7 +149,9 @@ mod tests {
 
     #[test]
     fn predecessors_are_earlier_releases_of_the_same_name() {
-        let names = ["a/m", "a/m-v2", "a/n-v1", "A/n_v1.1", "a/o-v1.0", "a/p-v2rc", "a/q-V2", "b/m-v1"];
+        let names = [
+            "a/m", "a/m-v2", "a/n-v1", "A/n_v1.1", "a/o-v1.0", "a/p-v2rc", "a/q-V2", "b/m-v1",
+        ];
         let expected = VersionPractice {
             major: 3,
             minor: 2,

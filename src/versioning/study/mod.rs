@@ -4,6 +4,7 @@
 //! [`Study`] that serialises to JSON and renders as a self-contained HTML page. Measures that the study defines otherwise, or does
 //! not define, are never called the same: [`published`] says which figure can be set beside which, and what is missing.
 
+mod groups;
 mod html;
 mod methods;
 mod names;
@@ -13,11 +14,11 @@ mod replication;
 mod sampling;
 mod significance;
 
+pub use groups::{ChangeMeasures, GroupMeasures};
 pub use methods::{VersionPractice, variant_type};
 pub use names::{NamingMeasures, RankedFrequency, measure_names};
 pub use packages::{
-    ChangeMeasures, DeclaredStep, GroupMeasures, PackageFacts, PackageMeasures, ReleaseFacts, StepFacts,
-    measure_packages, model_type,
+    DeclaredStep, PackageFacts, PackageMeasures, ReleaseFacts, StepFacts, measure_packages, model_type,
 };
 pub use published::{Comparison, compare};
 pub use replication::{Labelled, ReplicatedModels, Replication, ReplicationFiles};

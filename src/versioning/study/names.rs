@@ -126,7 +126,11 @@ fn group(text: &str) -> Option<&'static str> {
 
 /// Every rank up to ten, then ten a decade, and the last.
 fn by_rank(frequencies: &[usize]) -> Vec<RankedFrequency> {
-    let at = |rank: usize| frequencies.get(rank - 1).map(|count| RankedFrequency { rank, count: *count });
+    let at = |rank: usize| {
+        frequencies
+            .get(rank - 1)
+            .map(|count| RankedFrequency { rank, count: *count })
+    };
     let mut ranks: BTreeSet<usize> = (1..=10).collect();
     ranks.extend((10..=70).map(|tenth| 10_f64.powf(f64::from(tenth) / 10.0).round() as usize));
     ranks.extend((!frequencies.is_empty()).then_some(frequencies.len()));

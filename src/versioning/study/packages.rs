@@ -1,8 +1,8 @@
-//! What a crawl tells beyond names: changes of weights and whether anybody says so, steps, formats, documentation; in all, by
-//! hub and by year.
+//! What a crawl tells beyond names: how packages were made, their formats, and the steps of their histories, inferred and declared.
 
+use super::groups::{ChangeMeasures, GroupMeasures, group};
 use super::significance::{KindContrast, contrast_kinds};
-use super::{Count, ranked, share};
+use super::{Count, ranked};
 use crate::versioning::declared::tag_version;
 use crate::versioning::history::declared_step;
 use crate::versioning::{Bump, Reason};
@@ -99,85 +99,11 @@ pub struct PackageMeasures {
     pub contrasts: Vec<KindContrast>,
 }
 
-/// Documentation and changes of a group of packages.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, utoipa::ToSchema)]
-pub struct GroupMeasures {
-    /// `all`, a hub, a year.
-    pub label: String,
-    pub packages: usize,
-    pub with_card: usize,
-    pub with_licence: usize,
-    pub with_datasets: usize,
-    pub with_base_model: usize,
-    pub changes: ChangeMeasures,
-}
-
-/// Measures that are easily taken for one another, apart.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, utoipa::ToSchema)]
-pub struct ChangeMeasures {
-    /// Steps from one revision to the next.
-    pub steps: usize,
-    /// A weight file came, went or has other bytes.
-    pub weight_file_changed: usize,
-    /// Of those: neither tag, name, message nor card says so.
-    pub not_represented: usize,
-    /// Values of tensors changed.
-    pub tensors_changed: usize,
-    /// A weight file changed and the tensors could not be compared.
-    pub tensors_unknown: usize,
-    /// Values changed, and nobody says so.
-    pub silent: usize,
-}
-
 impl StepFacts {
     /// Whether a weight file came, went or has other bytes: every such change gives a reason of one of these kinds.
-    fn weight_file_changed(&self) -> bool {
+    pub(super) fn weight_file_changed(&self) -> bool {
         let touches_files = |reason: &Reason| matches!(reason.kind.as_str(), "weights" | "format");
         self.weights_changed == Some(true) || self.reasons.iter().any(touches_files)
-    }
-}
-
-impl ChangeMeasures {
-    fn add(&mut self, step: &StepFacts) {
-        let weight_file_changed = step.weight_file_changed();
-        self.steps += 1;
-        self.weight_file_changed += usize::from(weight_file_changed);
-        self.not_represented += usize::from(weight_file_changed && !step.announced);
-        self.tensors_changed += usize::from(step.weights_changed == Some(true));
-        self.tensors_unknown += usize::from(weight_file_changed && step.weights_changed.is_none());
-        self.silent += usize::from(step.silent);
-    }
-
-    /// Share of changes of values that nobody speaks of.
-    pub fn silent_share(&self) -> f64 {
-        share(self.silent, self.tensors_changed)
-    }
-
-    /// Share of changes of weight files that nobody speaks of.
-    pub fn not_represented_share(&self) -> f64 {
-        share(self.not_represented, self.weight_file_changed)
-    }
-}
-
-impl GroupMeasures {
-    fn named(label: &str) -> Self {
-        Self {
-            label: label.to_owned(),
-            ..Self::default()
-        }
-    }
-
-    fn add_package(&mut self, package: &PackageFacts) {
-        self.packages += 1;
-        self.with_card += usize::from(package.has_card);
-        self.with_licence += usize::from(package.has_licence);
-        self.with_datasets += usize::from(package.datasets > 0);
-        self.with_base_model += usize::from(package.base_models > 0);
-    }
-
-    /// `count` of the group's packages.
-    pub fn share(&self, count: usize) -> f64 {
-        share(count, self.packages)
     }
 }
 
@@ -193,7 +119,11 @@ impl PackageMeasures {
             .filter(|contrast| contrast.significant)
             .map(|contrast| contrast.kind.as_str())
             .collect();
-        if kinds.is_empty() { "none".to_owned() } else { kinds.join(", ") }
+        if kinds.is_empty() {
+            "none".to_owned()
+        } else {
+            kinds.join(", ")
+        }
     }
 }
 
@@ -208,9 +138,20 @@ pub fn measure_packages(packages: &[PackageFacts]) -> PackageMeasures {
         .iter()
         .flat_map(|package| package.extensions.iter().collect::<BTreeSet<_>>());
     PackageMeasures {
-        model_types: tally(packages.iter().filter_map(|package| package.model_type.as_deref()), total),
-        relations: tally(packages.iter().filter_map(|package| package.relation.as_deref()), total),
-        techniques: tally(packages.iter().filter_map(|package| package.technique.as_deref()), total),
+        model_types: tally(
+            packages
+                .iter()
+                .filter_map(|package| package.model_type.as_deref()),
+            total,
+        ),
+        relations: tally(
+            packages.iter().filter_map(|package| package.relation.as_deref()),
+            total,
+        ),
+        techniques: tally(
+            packages.iter().filter_map(|package| package.technique.as_deref()),
+            total,
+        ),
         extensions: tally(extensions.map(String::as_str), total),
         changes: groups.all.changes.clone(),
         all: groups.all,
@@ -224,41 +165,6 @@ pub fn measure_packages(packages: &[PackageFacts]) -> PackageMeasures {
     }
 }
 
-struct Groups<'a> {
-    all: GroupMeasures,
-    hubs: BTreeMap<&'a str, GroupMeasures>,
-    years: BTreeMap<i32, GroupMeasures>,
-}
-
-fn group(packages: &[PackageFacts]) -> Groups<'_> {
-    let mut groups = Groups {
-        all: GroupMeasures::named("all"),
-        hubs: BTreeMap::new(),
-        years: BTreeMap::new(),
-    };
-    for package in packages {
-        groups.all.add_package(package);
-        let hub = groups.hubs.entry(&package.hub).or_insert_with(|| GroupMeasures::named(&package.hub));
-        hub.add_package(package);
-        for step in &package.steps {
-            groups.all.changes.add(step);
-            hub.changes.add(step);
-        }
-        let mut year = |year: i32, add: &dyn Fn(&mut GroupMeasures)| {
-            add(groups.years.entry(year).or_insert_with(|| GroupMeasures::named(&year.to_string())));
-        };
-        if let Some(published) = package.year {
-            year(published, &|group| group.add_package(package));
-        }
-        for step in &package.steps {
-            if let Some(taken) = step.year {
-                year(taken, &|group| group.changes.add(step));
-            }
-        }
-    }
-    groups
-}
-
 /// The steps that a package's publisher declares: from tag to tag, and from the package of the release before.
 fn declared_steps(package: &PackageFacts) -> Vec<DeclaredStep> {
     let version_of = |tags: &[String]| tags.iter().filter_map(|tag| tag_version(tag)).max();
@@ -267,10 +173,15 @@ fn declared_steps(package: &PackageFacts) -> Vec<DeclaredStep> {
     let mut kinds = BTreeSet::new();
     for step in &package.steps {
         kinds.extend(kinds_of(&step.reasons));
-        let Some(version) = version_of(&step.tags) else { continue };
+        let Some(version) = version_of(&step.tags) else {
+            continue;
+        };
         let size = last.as_ref().and_then(|last| declared_step(last, &version));
         let found = std::mem::take(&mut kinds);
-        declared.extend(size.map(|declared| DeclaredStep { declared, kinds: found }));
+        declared.extend(size.map(|declared| DeclaredStep {
+            declared,
+            kinds: found,
+        }));
         last = Some(version);
     }
     declared.extend(package.release.as_ref().and_then(release_step));
@@ -278,7 +189,10 @@ fn declared_steps(package: &PackageFacts) -> Vec<DeclaredStep> {
 }
 
 fn release_step(release: &ReleaseFacts) -> Option<DeclaredStep> {
-    let (before, after) = (release.declared_before.parse().ok()?, release.declared.parse().ok()?);
+    let (before, after) = (
+        release.declared_before.parse().ok()?,
+        release.declared.parse().ok()?,
+    );
     Some(DeclaredStep {
         declared: declared_step(&before, &after)?,
         kinds: kinds_of(&release.reasons).collect(),
@@ -365,7 +279,13 @@ mod tests {
         assert_eq!(measured.changes.silent_share(), 0.5);
         assert_eq!(measured.changes.not_represented_share(), 0.75);
         assert_eq!(measured.all.share(measured.all.with_card), 0.5);
-        assert_eq!((measured.minor_kinds[0].label.as_str(), measured.minor_kinds[0].count), ("weights", 3));
+        assert_eq!(
+            (
+                measured.minor_kinds[0].label.as_str(),
+                measured.minor_kinds[0].count
+            ),
+            ("weights", 3)
+        );
     }
 
     #[test]
@@ -385,7 +305,10 @@ mod tests {
             release: Some(ReleaseFacts {
                 declared_before: "0.1.0".to_owned(),
                 declared: "0.2.0".to_owned(),
-                reasons: vec![Reason::new("declared", Bump::None, ""), Reason::new("config", Bump::Minor, "")],
+                reasons: vec![
+                    Reason::new("declared", Bump::None, ""),
+                    Reason::new("config", Bump::Minor, ""),
+                ],
             }),
             ..PackageFacts::default()
         };

@@ -7,7 +7,8 @@ use super::{Count, NamingMeasures, PackageMeasures, Replication};
 use serde::Serialize;
 
 /// Why a figure was not reproduced from the study's data.
-const NO_DATA: &str = "needs the study's data: `heirloom study --replication DIR` with a copy of its replication package";
+const NO_DATA: &str =
+    "needs the study's data: `heirloom study --replication DIR` with a copy of its replication package";
 
 /// One published figure, the method over the study's own data, and ours.
 #[derive(Debug, Clone, PartialEq, Serialize, utoipa::ToSchema)]
@@ -55,7 +56,12 @@ impl Row {
         self.finish(None, ours, Some(missing))
     }
 
-    fn finish(self, replicated: Option<String>, ours: Option<String>, missing: Option<&'static str>) -> Comparison {
+    fn finish(
+        self,
+        replicated: Option<String>,
+        ours: Option<String>,
+        missing: Option<&'static str>,
+    ) -> Comparison {
         Comparison {
             measure: self.measure,
             published: self.published,
@@ -88,7 +94,10 @@ fn naming(names: &NamingMeasures, replication: Option<&Replication>) -> [Compari
     let by_hand = labelled.map(|labelled| {
         if labelled.practices.extrapolated {
             let Expectation { distinct, sample } = labelled.practices.into();
-            return format!("{distinct} (estimated for {sample} from {} labels)", labelled.names);
+            return format!(
+                "{distinct} (estimated for {sample} from {} labels)",
+                labelled.names
+            );
         }
         format!("{} (of {} labels)", labelled.conventions, labelled.names)
     });
@@ -105,7 +114,10 @@ fn naming(names: &NamingMeasures, replication: Option<&Replication>) -> [Compari
                      random sample of 384, cut by the grammar, which knows more words and so cuts finer",
     };
     [
-        models_row.with(models.map(|models| models.names.to_string()), Some(names.names.to_string())),
+        models_row.with(
+            models.map(|models| models.names.to_string()),
+            Some(names.names.to_string()),
+        ),
         practices.with(by_hand, Some(format!("{distinct} (expected in {sample})"))),
     ]
 }
@@ -235,7 +247,13 @@ fn documentation(
             models.map(|models| percent(models.naming_a_dataset)),
             Some(percent(in_names.map_or(0.0, |count| count.share))),
         ),
-        datasets.without_data(packages.map(|p| percent(p.all.share(p.all.with_datasets))), unpublished),
-        cards.without_data(packages.map(|p| percent(p.all.share(p.all.with_card))), unpublished),
+        datasets.without_data(
+            packages.map(|p| percent(p.all.share(p.all.with_datasets))),
+            unpublished,
+        ),
+        cards.without_data(
+            packages.map(|p| percent(p.all.share(p.all.with_card))),
+            unpublished,
+        ),
     ]
 }

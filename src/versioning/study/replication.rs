@@ -3,10 +3,10 @@
 //!
 //! Enters: the text of the package's tables. Leaves: a [`Replication`]. Nothing of the package is part of Heirloom.
 
+use super::Count;
 use super::methods::{VersionPractice, count_variant_types, measure_versions};
 use super::names::measure_names;
 use super::sampling::{Expected, STUDY_SAMPLE, expected_distinct};
-use super::Count;
 use crate::versioning::parse_name;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -120,7 +120,9 @@ mod tests {
     fn tables_are_read_by_their_columns() {
         let files = ReplicationFiles {
             models: Some("owner,model_name,variants\na,a/m-ft,finetuned\na,a/m-v2,finetuned\n"),
-            labels: Some("length,owner,name,convention,\n3,a,a/bert-7b,{base-model}{size},\n1,a,a/x,{identifier},\n"),
+            labels: Some(
+                "length,owner,name,convention,\n3,a,a/bert-7b,{base-model}{size},\n1,a,a/x,{identifier},\n",
+            ),
         };
         let measured = Replication::measure(files);
         let models = measured.models.unwrap();

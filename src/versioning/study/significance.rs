@@ -39,7 +39,13 @@ pub(super) fn contrast_kinds(steps: &[DeclaredStep]) -> Vec<KindContrast> {
     let tests = kinds.len();
     kinds
         .into_iter()
-        .map(|kind| contrast(kind, [with(&major, kind), major.len(), with(&minor, kind), minor.len()], tests))
+        .map(|kind| {
+            contrast(
+                kind,
+                [with(&major, kind), major.len(), with(&minor, kind), minor.len()],
+                tests,
+            )
+        })
         .collect()
 }
 
@@ -113,7 +119,10 @@ mod tests {
         for (kind, major, minor, p_value, adjusted) in PUBLISHED {
             let contrast = contrast(kind, [major, 144, minor, 39], PUBLISHED.len());
             assert!((contrast.p_value - p_value).abs() < 1e-6, "{contrast:?}");
-            assert!((contrast.adjusted_p_value - adjusted).abs() < 1e-5, "{contrast:?}");
+            assert!(
+                (contrast.adjusted_p_value - adjusted).abs() < 1e-5,
+                "{contrast:?}"
+            );
         }
         // Base models: changed in 19 of 141 major and in none of 100 minor versions.
         let base = contrast("base model", [19, 141, 0, 100], 1);

@@ -110,10 +110,7 @@ fn a_silent_change_is_flagged_unless_a_tag_or_the_message_says_so() {
 
 #[test]
 fn releases_in_packages_of_their_own_are_joined_by_their_names() {
-    let (one, two) = (
-        fingerprint(&[("a", &[1], "x")]),
-        fingerprint(&[("a", &[1], "y")]),
-    );
+    let (one, two) = (fingerprint(&[("a", &[1], "x")]), fingerprint(&[("a", &[1], "y")]));
     let (first, second) = (Version::new(0, 1, 0), Version::new(0, 2, 0));
     let release = |name: &str, print| Snapshot {
         name: name.to_owned(),

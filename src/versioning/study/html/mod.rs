@@ -58,7 +58,11 @@ fn naming(page: &mut String, study: &Study) {
     let title = format!("Base models in names ({} distinct)", names.base_models);
     bars(page, &title, &names.frequent_base_models);
     bars(page, "Modification methods in names", &names.modifications);
-    bars(page, "Modification methods by the study's keywords", &names.variant_types);
+    bars(
+        page,
+        "Modification methods by the study's keywords",
+        &names.variant_types,
+    );
 }
 
 fn package_sections(page: &mut String, packages: &PackageMeasures) {
@@ -69,7 +73,10 @@ fn package_sections(page: &mut String, packages: &PackageMeasures) {
     bars(page, "Techniques that lineage inferred", &packages.techniques);
     let title = format!("Base models by config ({} distinct)", packages.model_types.len());
     bars(page, &title, &packages.model_types);
-    let title = format!("File types ({}), by packages that offer one", packages.extensions.len());
+    let title = format!(
+        "File types ({}), by packages that offer one",
+        packages.extensions.len()
+    );
     bars(page, &title, &packages.extensions);
     bars(page, "Steps by size", &packages.bumps);
     bars(page, "Kinds of change in major steps", &packages.major_kinds);
@@ -86,8 +93,18 @@ fn groups(page: &mut String, title: &str, groups: &[GroupMeasures]) {
         escape(title)
     );
     for group in groups {
-        _ = write!(page, "<tr><th scope=\"row\">{}<td class=\"n\">{}", escape(&group.label), group.packages);
-        for count in [group.with_card, group.with_licence, group.with_datasets, group.with_base_model] {
+        _ = write!(
+            page,
+            "<tr><th scope=\"row\">{}<td class=\"n\">{}",
+            escape(&group.label),
+            group.packages
+        );
+        for count in [
+            group.with_card,
+            group.with_licence,
+            group.with_datasets,
+            group.with_base_model,
+        ] {
             _ = write!(page, "<td class=\"n\">{:.1} %", group.share(count) * 100.0);
         }
         let changes = &group.changes;
@@ -114,7 +131,9 @@ fn contrasts(page: &mut String, contrasts: &[KindContrast]) {
     *page += "<p>Fisher's exact test for each kind of change; p corrected by Bonferroni.</p><table><thead><tr><th>kind<th>major\
               <th>minor<th>odds ratio<th>p<th>corrected p<th>differs</thead>";
     for contrast in contrasts {
-        let odds = contrast.odds_ratio.map_or_else(|| "-".to_owned(), |odds| format!("{odds:.2}"));
+        let odds = contrast
+            .odds_ratio
+            .map_or_else(|| "-".to_owned(), |odds| format!("{odds:.2}"));
         _ = write!(
             page,
             "<tr><th scope=\"row\">{}<td class=\"n\">{} of {}<td class=\"n\">{} of {}<td class=\"n\">{odds}<td class=\"n\">{:.4}\

@@ -43,19 +43,30 @@ pub(super) fn rank_frequency(ranks: &[RankedFrequency]) -> String {
         );
     }
     for point in ranks {
-        let (x, y) = (MARGIN + across.at(point.rank), HEIGHT - MARGIN - up.at(point.count));
+        let (x, y) = (
+            MARGIN + across.at(point.rank),
+            HEIGHT - MARGIN - up.at(point.count),
+        );
         _ = write!(plot, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"3\"/>");
     }
-    close(plot, "Names (upward) by rank of their convention (rightward), logarithmic.")
+    close(
+        plot,
+        "Names (upward) by rank of their convention (rightward), logarithmic.",
+    )
 }
 
 /// Steps that changed weight files, a column a year: announced, not represented, and where values could not be compared.
 pub(super) fn columns(years: &[GroupMeasures]) -> String {
-    let years: Vec<&GroupMeasures> = years.iter().filter(|year| year.changes.weight_file_changed > 0).collect();
+    let years: Vec<&GroupMeasures> = years
+        .iter()
+        .filter(|year| year.changes.weight_file_changed > 0)
+        .collect();
     let Some(tallest) = years.iter().map(|year| year.changes.weight_file_changed).max() else {
         return String::new();
     };
-    let mut plot = open("Changes of weight files by year: represented in tag, name, message or card, and not represented");
+    let mut plot = open(
+        "Changes of weight files by year: represented in tag, name, message or card, and not represented",
+    );
     let room = (WIDTH - 2.0 * MARGIN) / years.len() as f64;
     let scale = (HEIGHT - 2.0 * MARGIN) / tallest as f64;
     for (position, year) in years.iter().enumerate() {
@@ -83,11 +94,17 @@ pub(super) fn columns(years: &[GroupMeasures]) -> String {
             changes.weight_file_changed
         );
     }
-    close(plot, "Changes of weight files by year: represented (below) and not represented (above).")
+    close(
+        plot,
+        "Changes of weight files by year: represented (below) and not represented (above).",
+    )
 }
 
 fn open(label: &str) -> String {
-    format!("<figure><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">", escape(label))
+    format!(
+        "<figure><svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
+        escape(label)
+    )
 }
 
 fn close(plot: String, caption: &str) -> String {
@@ -114,6 +131,7 @@ impl Scale {
 
     fn decades(&self) -> impl Iterator<Item = usize> + use<> {
         let most = self.most;
-        std::iter::successors(Some(1_usize), |decade| decade.checked_mul(10)).take_while(move |decade| *decade <= most)
+        std::iter::successors(Some(1_usize), |decade| decade.checked_mul(10))
+            .take_while(move |decade| *decade <= most)
     }
 }

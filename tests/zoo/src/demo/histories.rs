@@ -23,7 +23,8 @@ fn release_line(demo: &mut Demo) -> anyhow::Result<()> {
     let trained = |tensor: &str| pitch.is_trained(tensor);
     let first = finetune::perturb(&pitch.model, 0.03, trained, &mut random);
     let second = finetune::perturb(&first, 0.01, trained, &mut random);
-    let releases: [(&str, &Model, &[&str]); 2] = [(FIRST, &first, &[BASIC_PITCH]), (SECOND, &second, &[FIRST])];
+    let releases: [(&str, &Model, &[&str]); 2] =
+        [(FIRST, &first, &[BASIC_PITCH]), (SECOND, &second, &[FIRST])];
     for (name, model, parents) in releases {
         demo.add(Child {
             name,
