@@ -1,10 +1,7 @@
 //! A hub that fails as it is told to: for what a network, a full disk or a poisoned package does to a crawl.
 
 use async_trait::async_trait;
-use bytes::Bytes;
-use heirloom_crawler::{FileEntry, Hub, HubError, ListFilter, Package, Page, Revision};
-use std::ops::Range;
-use std::path::Path;
+use heirloom_crawler::{Content, FileEntry, Hub, HubError, ListFilter, Package, Page, Revision};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -116,31 +113,12 @@ impl Hub for FaultyHub {
         self.answer(None)?;
         self.hub.files(name, revision).await
     }
-    async fn read(
-        &self,
-        name: &str,
-        revision: &str,
-        path: &str,
-        range: Range<u64>,
-    ) -> Result<Bytes, HubError> {
-        self.hub.read(name, revision, path, range).await
-    }
-    async fn read_whole(
-        &self,
-        name: &str,
-        revision: &str,
-        path: &str,
-        limit: u64,
-    ) -> Result<Bytes, HubError> {
-        self.hub.read_whole(name, revision, path, limit).await
-    }
-    async fn download(
-        &self,
-        name: &str,
-        revision: &str,
-        file: &FileEntry,
-        target: &Path,
-    ) -> Result<u64, HubError> {
-        self.hub.download(name, revision, file, target).await
+    async fn locate<'a>(
+        &'a self,
+        name: &'a str,
+        revision: &'a str,
+        path: &'a str,
+    ) -> Result<Content<'a>, HubError> {
+        self.hub.locate(name, revision, path).await
     }
 }
