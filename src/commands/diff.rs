@@ -95,7 +95,12 @@ fn compare(before: Source, after: Source, args: &Args, global: &Global) -> anyho
     let report = diff(&a, &b, options, &|bytes| bar.inc(bytes))?;
     bar.finish_and_clear();
     let adapter = match (args.extract_lora, &args.adapter) {
-        (Some(rank), Some(folder)) => Some(lora::write(&a, &b, rank, (&before.label, folder), global)?),
+        (Some(rank), Some(folder)) => {
+            let bar = bytes_bar(global, "extracting", a.bytes() + b.bytes());
+            let written = lora::write(&a, &b, rank, (&before.label, folder), &|bytes| bar.inc(bytes))?;
+            bar.finish_and_clear();
+            Some(written)
+        }
         _ => None,
     };
     let fingerprints = match args.no_technique {

@@ -1,7 +1,6 @@
 //! `--extract-lora`: the change as a PEFT adapter in a folder of its own.
 
 use crate::commands::table::printable;
-use crate::commands::{Global, progress::bytes_bar};
 use crate::delta::extract_lora;
 use crate::weights::Checkpoint;
 use anyhow::{Context, ensure};
@@ -27,16 +26,14 @@ pub fn write(
     b: &Checkpoint,
     rank: u32,
     (base, folder): (&str, &Path),
-    global: &Global,
+    progress: &(dyn Fn(u64) + Sync),
 ) -> anyhow::Result<Written> {
     ensure!(
         !folder.exists(),
         "{} is there already; name another folder",
         folder.display()
     );
-    let bar = bytes_bar(global, "extracting", a.bytes() + b.bytes());
-    let lora = extract_lora(a, b, rank, &|bytes| bar.inc(bytes))?;
-    bar.finish_and_clear();
+    let lora = extract_lora(a, b, rank, progress)?;
     ensure!(
         !lora.factors.is_empty(),
         "no matrix changed that an adapter could carry; nothing is written"

@@ -118,14 +118,7 @@ fn an_adapter_is_written_whole_or_not_at_all() {
     let b: &[(&str, &[f32])] = &[("w.weight", &[1.0, 2.5, 3.0, 4.5])];
     let folder = tempfile::tempdir().unwrap();
     let target = folder.path().join("adapter");
-    let global = Global {
-        json: false,
-        data_dir: PathBuf::new(),
-        database_url: None,
-        verbose: 0,
-        quiet: true,
-    };
-    let write = || lora::write(&checkpoint(a), &checkpoint(b), 1, ("org/base", &target), &global);
+    let write = || lora::write(&checkpoint(a), &checkpoint(b), 1, ("org/base", &target), &|_| {});
     write().unwrap();
     let config = std::fs::read_to_string(target.join("adapter_config.json")).unwrap();
     assert!(
