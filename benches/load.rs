@@ -33,10 +33,10 @@ const BATCH: usize = 500;
 struct Args {
     #[arg(long, default_value_t = 1000)]
     clients: usize,
-    #[arg(long, default_value_t = 30)]
+    #[arg(long, default_value_t = 20)]
     seconds: u64,
     /// Models that are there to be asked about.
-    #[arg(long, default_value_t = 20_000)]
+    #[arg(long, default_value_t = 5_000)]
     models: usize,
     /// Packages of the crawl that goes on meanwhile.
     #[arg(long, default_value_t = 2000)]
@@ -111,26 +111,6 @@ fn report(args: &Args, mut total: Tally, peak: u64, crawled: i64, finished: bool
     total.took.sort_by(f32::total_cmp);
     let count: u64 = total.answers.values().sum();
     let at = |share: f64| total.took[((total.took.len() - 1) as f64 * share) as usize];
-    println!(
-        "{} clients for {} s over {} models: {count} answers, {:.0} a second",
-        args.clients,
-        args.seconds,
-        args.models,
-        count as f64 / args.seconds as f64
-    );
-    println!("by status: {:?} (0: no answer)", total.answers);
-    println!(
-        "latency: p50 {:.0} ms, p95 {:.0} ms, p99 {:.0} ms, longest {:.0} ms",
-        at(0.5),
-        at(0.95),
-        at(0.99),
-        at(1.0)
-    );
-    println!("memory of the server at its peak: {} MB", peak >> 20);
-    println!(
-        "crawled meanwhile: {crawled} of {} packages, finished: {finished}",
-        args.packages
-    );
     let is_error = |status: u16| status != 429 && !(200..300).contains(&status);
     let errors: u64 = total
         .answers
@@ -138,11 +118,29 @@ fn report(args: &Args, mut total: Tally, peak: u64, crawled: i64, finished: bool
         .filter(|(status, _)| is_error(**status))
         .map(|(_, count)| count)
         .sum();
+    eprintln!(
+        "{} clients for {} s over {} models; by status: {:?} (0: no answer)",
+        args.clients, args.seconds, args.models, total.answers
+    );
+    eprintln!(
+        "crawled meanwhile: {crawled} of {} packages, finished: {finished}",
+        args.packages
+    );
+    if let Some(trouble) = &total.trouble {
+        eprintln!("the first that went wrong: {trouble}");
+    }
+    let clients = args.clients;
     println!(
-        "errors: {errors}{}",
-        total
-            .trouble
-            .map_or_else(String::new, |trouble| format!(", the first: {trouble}"))
+        "| {clients} clients: answers | {:.0} /s | | | |",
+        count as f64 / args.seconds as f64
+    );
+    println!("| {clients} clients: errors but 429 | {errors} | | | 0 |");
+    println!("| {clients} clients: latency p50 | {:.0} ms | | | |", at(0.5));
+    println!("| {clients} clients: latency p95 | {:.0} ms | | | |", at(0.95));
+    println!("| {clients} clients: latency p99 | {:.0} ms | | | |", at(0.99));
+    println!(
+        "| {clients} clients: peak memory of the server | {} MB | | | |",
+        peak >> 20
     );
 }
 

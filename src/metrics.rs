@@ -41,7 +41,7 @@ pub struct HubLabels {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub struct JobLabels {
-    /// crawl, package, family, diff
+    /// crawl, look, package, family, diff
     pub kind: String,
     /// done, failed
     pub outcome: String,

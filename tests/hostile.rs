@@ -328,6 +328,11 @@ async fn hostile_answers_of_a_hub_are_findings_and_the_service_lives_on() {
     let hub = serve(Router::new().fallback(hostile_hub)).await;
     let crawl = live.crawl("hf", &hub).await;
     assert!(!Path::new("/tmp/escaped.safetensors").exists());
+    assert!(
+        crawl.packages >= 4,
+        "the honest names are crawled: {}",
+        crawl.packages
+    );
     for failure in crawl.failures.iter() {
         assert!(!failure.reason.contains('\n'), "{failure:?}");
     }

@@ -216,7 +216,7 @@ async fn lost_connections_lose_nothing() {
     let database = TestDatabase::new().await;
     let machine = Machine::start(&database.url, None).await;
     machine.workers.queue_crawl(plan(folder.path())).await.unwrap();
-    for _ in 0..15 {
+    for _ in 0..6 {
         database.end_connections().await;
         tokio::time::sleep(Duration::from_millis(100)).await;
     }

@@ -242,9 +242,10 @@ fn report(error: &anyhow::Error) -> ExitCode {
 
 fn start_logging(global: &Global) {
     use tracing_subscriber::EnvFilter;
+    // The queue warns of each job that is added in a batch: it does not look up what kind it is.
     let default = match (global.quiet, global.verbose) {
-        (true, _) => "warn",
-        (false, 0) => "warn,heirloom=info,heirloom_crawler=info",
+        (true, _) => "warn,graphile_worker_task_details=error",
+        (false, 0) => "warn,graphile_worker_task_details=error,heirloom=info,heirloom_crawler=info",
         (false, 1) => "info,heirloom=debug,heirloom_crawler=debug",
         (false, _) => "debug",
     };

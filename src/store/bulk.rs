@@ -225,14 +225,16 @@ async fn load_versions(
     let all = || packages.iter().flat_map(|bulk| &bulk.revisions);
     let versions: Vec<String> = all().map(|revision| revision.version.clone()).collect();
     let bumps: Vec<Option<String>> = all().map(|revision| revision.bump.map(str::to_owned)).collect();
+    let dates: Vec<OffsetDateTime> = all().map(|revision| revision.date).collect();
     let silent: Vec<bool> = all().map(|revision| revision.silent).collect();
     sqlx::query!(
-        "INSERT INTO versions (revision_id, version, bump, silent)
-         SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::boolean[])",
+        "INSERT INTO versions (revision_id, version, bump, silent, at)
+         SELECT * FROM unnest($1::bigint[], $2::text[], $3::text[], $4::boolean[], $5::timestamptz[])",
         &ids,
         &versions,
         &bumps as &[Option<String>],
-        &silent
+        &silent,
+        &dates
     )
     .execute(&mut **transaction)
     .await?;
@@ -254,15 +256,15 @@ async fn load_edges(transaction: &mut Transaction<'_>, packages: &[BulkPackage])
         .collect();
     sqlx::query!(
         "WITH new AS (
-             SELECT child.id AS child_id, parent.id AS parent_id, relation, technique
+             SELECT child.id AS child_id, child.created_at AS at, parent.id AS parent_id, relation, technique
              FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]) AS n (hub, child, parent, relation, technique)
              JOIN packages child ON child.hub = n.hub AND child.owner = split_part(n.child, '/', 1)
                   AND child.name = split_part(n.child, '/', 2)
              JOIN packages parent ON parent.hub = n.hub AND parent.owner = split_part(n.parent, '/', 1)
                   AND parent.name = split_part(n.parent, '/', 2)
          ), made AS (
-             INSERT INTO edges (child_id, relation, technique, params, confidence, explanation, evidence)
-             SELECT child_id, relation, technique, '{}', 0.9, 'Loaded in bulk.', '[]' FROM new
+             INSERT INTO edges (child_id, relation, technique, params, confidence, explanation, evidence, at)
+             SELECT child_id, relation, technique, '{}', 0.9, 'Loaded in bulk.', '[]', coalesce(at, now()) FROM new
              RETURNING id, child_id
          )
          INSERT INTO edge_parents (edge_id, position, parent_id)

@@ -49,7 +49,7 @@ pub struct ChangeFilter {
 }
 
 impl Store {
-    /// One page of the feed, from `after` on.
+    /// One page of the feed, from `after` on. Each source gives its own newest, out of an index, before they are put in order.
     pub async fn list_changes(
         &self,
         filter: &ChangeFilter,
@@ -60,10 +60,22 @@ impl Store {
             ChangeRow,
             r#"SELECT kind AS "kind!", source_id AS "source_id!", package_id AS "package_id!", at AS "at!", hub AS "hub!",
                       owner AS "owner!", name AS "name!", revision, version, detail AS "detail!"
-               FROM changes
-               WHERE ($1::text IS NULL OR kind = $1) AND ($2::text IS NULL OR hub = $2)
-                 AND ($3::text IS NULL OR owner = $3) AND ($4::text IS NULL OR name = $4)
-                 AND ($5::timestamptz IS NULL OR (at, kind, source_id, package_id) < ($5, $6::text, $7::bigint, $8::bigint))
+               FROM (
+                   (SELECT * FROM version_changes WHERE ($1::text IS NULL OR kind = $1) AND ($2::text IS NULL OR hub = $2)
+                    AND ($3::text IS NULL OR owner = $3) AND ($4::text IS NULL OR name = $4)
+                    AND ($5::timestamptz IS NULL OR (at, kind, source_id, package_id) < ($5, $6::text, $7::bigint, $8::bigint))
+                    ORDER BY at DESC, kind DESC, source_id DESC, package_id DESC LIMIT $9)
+                   UNION ALL
+                   (SELECT * FROM verdict_changes WHERE ($1::text IS NULL OR kind = $1) AND ($2::text IS NULL OR hub = $2)
+                    AND ($3::text IS NULL OR owner = $3) AND ($4::text IS NULL OR name = $4)
+                    AND ($5::timestamptz IS NULL OR (at, kind, source_id, package_id) < ($5, $6::text, $7::bigint, $8::bigint))
+                    ORDER BY at DESC, kind DESC, source_id DESC, package_id DESC LIMIT $9)
+                   UNION ALL
+                   (SELECT * FROM descendant_changes WHERE ($1::text IS NULL OR kind = $1) AND ($2::text IS NULL OR hub = $2)
+                    AND ($3::text IS NULL OR owner = $3) AND ($4::text IS NULL OR name = $4)
+                    AND ($5::timestamptz IS NULL OR (at, kind, source_id, package_id) < ($5, $6::text, $7::bigint, $8::bigint))
+                    ORDER BY at DESC, kind DESC, source_id DESC, package_id DESC LIMIT $9)
+               ) newest
                ORDER BY at DESC, kind DESC, source_id DESC, package_id DESC
                LIMIT $9"#,
             filter.kind,

@@ -140,13 +140,38 @@ impl Store {
     /// The plan of a crawl, finished or not.
     pub async fn crawl_plan(&self, id: i64) -> Result<Option<CrawlPlan>> {
         let row = sqlx::query_as!(
-            PlanRow,
-            "SELECT hub, endpoint, author, search, package_limit, level FROM crawls WHERE id = $1",
+            CrawlStateRow,
+            "SELECT id, hub, endpoint, author, search, package_limit, level, stage, cursor, listed FROM crawls WHERE id = $1",
             id
         )
         .fetch_optional(&self.pool)
         .await?;
-        row.map(PlanRow::plan).transpose()
+        Ok(row.map(CrawlStateRow::crawl).transpose()?.map(|crawl| crawl.plan))
+    }
+
+    /// A crawl that was begun and is not finished.
+    pub async fn unfinished_crawl(&self, id: i64) -> Result<Option<OpenCrawl>> {
+        let row = sqlx::query_as!(
+            CrawlStateRow,
+            "SELECT id, hub, endpoint, author, search, package_limit, level, stage, cursor, listed FROM crawls
+             WHERE id = $1 AND finished_at IS NULL",
+            id
+        )
+        .fetch_optional(&self.pool)
+        .await?;
+        row.map(CrawlStateRow::crawl).transpose()
+    }
+
+    /// The crawls that wait for lineage only.
+    pub async fn crawls_at_lineage(&self) -> Result<Vec<OpenCrawl>> {
+        let rows = sqlx::query_as!(
+            CrawlStateRow,
+            "SELECT id, hub, endpoint, author, search, package_limit, level, stage, cursor, listed FROM crawls
+             WHERE stage = 'lineage' AND finished_at IS NULL ORDER BY id"
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        rows.into_iter().map(CrawlStateRow::crawl).collect()
     }
 
     /// Adds the packages of one page as open ones and moves on to `next`, in one step. Says how many were not known yet.
@@ -242,18 +267,6 @@ impl Store {
         Ok(is_open.unwrap_or(false))
     }
 
-    /// Plans of the crawls that wait for lineage only.
-    pub async fn crawls_at_lineage(&self) -> Result<Vec<CrawlPlan>> {
-        let rows = sqlx::query_as!(
-            PlanRow,
-            "SELECT hub, endpoint, author, search, package_limit, level FROM crawls
-             WHERE stage = 'lineage' AND finished_at IS NULL ORDER BY id"
-        )
-        .fetch_all(&self.pool)
-        .await?;
-        rows.into_iter().map(PlanRow::plan).collect()
-    }
-
     /// Notes that every package is done and that lineage follows.
     pub async fn begin_crawl_lineage(&self, crawl: i64) -> Result<()> {
         sqlx::query!(
@@ -325,24 +338,36 @@ impl Store {
     }
 }
 
-struct PlanRow {
+struct CrawlStateRow {
+    id: i64,
     hub: String,
     endpoint: String,
     author: Option<String>,
     search: Option<String>,
     package_limit: Option<i64>,
     level: String,
+    stage: String,
+    cursor: Option<String>,
+    listed: i64,
 }
 
-impl PlanRow {
-    fn plan(self) -> Result<CrawlPlan> {
-        Ok(CrawlPlan {
+impl CrawlStateRow {
+    fn crawl(self) -> Result<OpenCrawl> {
+        let plan = CrawlPlan {
             hub: self.hub,
             endpoint: self.endpoint,
             author: self.author,
             search: self.search,
             limit: self.package_limit.and_then(|limit| u64::try_from(limit).ok()),
             level: level_of(&self.level)?,
+        };
+        Ok(OpenCrawl {
+            id: self.id,
+            plan,
+            stage: stage(&self.stage)?,
+            cursor: self.cursor,
+            listed: u64::try_from(self.listed).unwrap_or(0),
+            resumed: true,
         })
     }
 }

@@ -110,8 +110,8 @@ impl Store {
                SELECT p.id AS "id!" FROM packages p JOIN fingerprints f ON f.id = p.fingerprint_id
                    WHERE f.architecture IN (SELECT architecture FROM mine)
                UNION SELECT p.id FROM packages p JOIN shared USING (fingerprint_id)
-               UNION SELECT p.id FROM mine JOIN packages p
-                   ON p.hub = mine.hub AND p.owner || '/' || p.name = ANY(mine.base_models)
+               UNION SELECT p.id FROM mine CROSS JOIN unnest(mine.base_models) AS base JOIN packages p
+                   ON p.hub = mine.hub AND p.owner = split_part(base, '/', 1) AND p.name = split_part(base, '/', 2)
                UNION SELECT p.id FROM mine JOIN packages p
                    ON p.hub = mine.hub AND p.base_models @> ARRAY[mine.full_name]
                UNION SELECT ep.parent_id FROM edges e JOIN edge_parents ep ON ep.edge_id = e.id WHERE e.child_id = ANY($1)
@@ -233,8 +233,8 @@ async fn save_edge(transaction: &mut Transaction<'_>, edge: &Edge) -> Result<()>
     let params = to_json("an edge's parameters", &edge.params)?;
     let evidence = to_json("an edge's evidence", &edge.evidence)?;
     let id = sqlx::query_scalar!(
-        "INSERT INTO edges AS old (child_id, relation, technique, params, confidence, explanation, evidence)
-         VALUES ($1, $2, $3, $4, $5, $6, $7)
+        "INSERT INTO edges AS old (child_id, relation, technique, params, confidence, explanation, evidence, at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, coalesce((SELECT created_at FROM packages WHERE id = $1), now()))
          ON CONFLICT (child_id) DO UPDATE SET relation = excluded.relation, technique = excluded.technique,
              params = excluded.params, confidence = excluded.confidence, explanation = excluded.explanation,
              evidence = excluded.evidence,

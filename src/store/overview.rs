@@ -128,7 +128,7 @@ impl Store {
                JOIN revisions r ON r.id = v.revision_id
                JOIN packages p ON p.id = r.package_id
                WHERE v.silent
-               ORDER BY r.date DESC NULLS LAST, r.id DESC LIMIT $1"#,
+               ORDER BY v.at DESC, v.revision_id DESC LIMIT $1"#,
             limit
         )
         .fetch_all(&self.pool)

@@ -11,7 +11,7 @@ use time::OffsetDateTime;
 #[derive(Debug, Clone, PartialEq, Serialize, sqlx::FromRow)]
 pub struct QueuedJob {
     pub id: i64,
-    /// crawl, package, family, diff
+    /// crawl, look (at a crawl), package, family, diff
     pub kind: String,
     /// waiting, running, failed
     pub state: String,

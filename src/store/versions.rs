@@ -180,8 +180,9 @@ async fn save_version(
     let announced = announced.map(|announced| word(&announced)).transpose()?;
     let reasons = decision.map(|decision| decision.reasons.as_slice());
     sqlx::query!(
-        "INSERT INTO versions AS old (revision_id, version, declared, bump, silent, weights_changed, reasons, announced)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+        "INSERT INTO versions AS old (revision_id, version, declared, bump, silent, weights_changed, reasons, announced, at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
+             (SELECT coalesce(r.date, p.crawled_at) FROM revisions r JOIN packages p ON p.id = r.package_id WHERE r.id = $1))
          ON CONFLICT (revision_id) DO UPDATE SET version = excluded.version, declared = excluded.declared,
              bump = excluded.bump, silent = excluded.silent, weights_changed = excluded.weights_changed,
              reasons = excluded.reasons, announced = excluded.announced

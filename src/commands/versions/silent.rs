@@ -39,5 +39,8 @@ pub(super) async fn run(global: &Global) -> anyhow::Result<ExitCode> {
 
 fn text(line: &Line) -> String {
     let date = line.date.as_deref().unwrap_or("-");
-    format!("{date} {}@{:.10} {}\n    {}\n", line.reference, line.revision, line.version, line.detail)
+    format!(
+        "{date} {}@{:.10} {}\n    {}\n",
+        line.reference, line.revision, line.version, line.detail
+    )
 }

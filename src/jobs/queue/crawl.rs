@@ -1,6 +1,6 @@
-//! The job that tends a crawl: lists pages while few packages are open, queues their packages, and when all are done their families.
+//! The jobs that tend a crawl: lists pages while few packages are open, queues their packages, and when all are done their families.
 //!
-//! It does what it can and comes again: when the open packages run low, when the last is done, and now and then in case nobody told
+//! A look at a crawl does what it can and comes again: when the open packages run low, when the last is done, and now and then in case nobody told
 //! it. All it knows it reads from the store.
 
 use super::family::queue_families;
@@ -16,7 +16,7 @@ use crate::store::queued::package_key;
 use anyhow::Context;
 use graphile_worker::{IntoTaskHandlerResult, JobKeyMode, JobSpec, TaskHandler, WorkerContext, WorkerUtils};
 use serde::{Deserialize, Serialize};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 const CRAWL_ATTEMPTS: i16 = 10;
 /// No further page is listed while so many packages are open.
@@ -26,7 +26,7 @@ pub const FEW_OPEN: u64 = 500;
 /// How soon a crawl is looked at when nobody says that it has come on.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
-/// A crawl of one hub.
+/// Begins a crawl, or goes on with one of the same plan that was cut off.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct CrawlJob(pub CrawlPlan);
 
@@ -35,53 +35,96 @@ impl TaskHandler for CrawlJob {
 
     async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
         let shared = shared(&context)?;
-        measured(Self::IDENTIFIER, run_crawl(self.0, &shared)).await
+        measured(Self::IDENTIFIER, self.begin(&shared)).await
     }
 }
 
-/// Queues a crawl, unless the same is queued already; one that waits for another look is looked at when it wanted to be.
+impl CrawlJob {
+    async fn begin(self, shared: &Shared) -> anyhow::Result<()> {
+        let crawl = shared.store.open_crawl(&self.0).await?;
+        look(shared, crawl).await
+    }
+}
+
+/// Another look at a crawl that was begun. It names the crawl and not its plan: a look that comes late must not begin another one.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct LookJob {
+    crawl: i64,
+}
+
+impl TaskHandler for LookJob {
+    const IDENTIFIER: &'static str = "look";
+
+    async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
+        let shared = shared(&context)?;
+        measured(Self::IDENTIFIER, self.look(&shared)).await
+    }
+}
+
+impl LookJob {
+    async fn look(self, shared: &Shared) -> anyhow::Result<()> {
+        match shared.store.unfinished_crawl(self.crawl).await? {
+            Some(crawl) => look(shared, crawl).await,
+            None => Ok(()),
+        }
+    }
+}
+
+/// Queues a crawl, unless the same is queued already.
 pub async fn add_crawl(queue: &WorkerUtils, plan: CrawlPlan) -> anyhow::Result<()> {
-    add(queue, plan, JobKeyMode::PreserveRunAt, None).await
-}
-
-/// Has a crawl looked at now: its packages run low, or the last of them is done.
-pub async fn nudge_crawl(queue: &WorkerUtils, plan: CrawlPlan) -> anyhow::Result<()> {
-    add(queue, plan, JobKeyMode::Replace, None).await
-}
-
-async fn add(
-    queue: &WorkerUtils,
-    plan: CrawlPlan,
-    mode: JobKeyMode,
-    run_at: Option<SystemTime>,
-) -> anyhow::Result<()> {
     let spec = JobSpec {
-        queue_name: Some(crawl_lane(&plan)),
         job_key: Some(crawl_key(&plan)?),
-        job_key_mode: Some(mode),
-        max_attempts: Some(CRAWL_ATTEMPTS),
-        priority: Some(-1),
-        run_at: run_at.map(SystemTime::into),
-        ..JobSpec::default()
+        job_key_mode: Some(JobKeyMode::PreserveRunAt),
+        ..look_spec(&plan)
     };
     let queued = queue.add_job(CrawlJob(plan), spec).await;
     queued.context("cannot queue the crawl")?;
     Ok(())
 }
 
-async fn run_crawl(plan: CrawlPlan, shared: &Shared) -> anyhow::Result<()> {
-    let crawl = shared.store.open_crawl(&plan).await?;
-    let id = crawl.id;
+/// Has a crawl looked at now: its packages run low, or the last of them is done.
+pub async fn look_now(queue: &WorkerUtils, crawl: i64, plan: &CrawlPlan) -> anyhow::Result<()> {
+    add_look(queue, crawl, JobKeyMode::Replace, look_spec(plan)).await
+}
+
+async fn look_later(shared: &Shared, crawl: i64, plan: &CrawlPlan) -> anyhow::Result<()> {
+    let spec = JobSpec {
+        run_at: Some(shared.after(LOOK_AGAIN).await?.into()),
+        ..look_spec(plan)
+    };
+    add_look(&shared.queue, crawl, JobKeyMode::PreserveRunAt, spec).await
+}
+
+async fn add_look(queue: &WorkerUtils, crawl: i64, mode: JobKeyMode, spec: JobSpec) -> anyhow::Result<()> {
+    let spec = JobSpec {
+        job_key: Some(format!("look {crawl}")),
+        job_key_mode: Some(mode),
+        ..spec
+    };
+    let queued = queue.add_job(LookJob { crawl }, spec).await;
+    queued.context("cannot queue a look at the crawl")?;
+    Ok(())
+}
+
+/// Looks at crawls of one hub take turns, and come before its packages.
+fn look_spec(plan: &CrawlPlan) -> JobSpec {
+    JobSpec {
+        queue_name: Some(crawl_lane(plan)),
+        max_attempts: Some(CRAWL_ATTEMPTS),
+        priority: Some(-1),
+        ..JobSpec::default()
+    }
+}
+
+async fn look(shared: &Shared, crawl: OpenCrawl) -> anyhow::Result<()> {
+    let (id, plan) = (crawl.id, crawl.plan.clone());
     // Dropped in the middle, a crawl goes on at its next look where it was.
     let Some(outcome) = shared.stop.run_until_cancelled(tend(shared, crawl)).await else {
         anyhow::bail!("the worker was stopped; the crawl goes on from here")
     };
     match outcome {
         Ok(true) => Ok(()),
-        Ok(false) => {
-            let run_at = shared.after(LOOK_AGAIN).await?;
-            add(&shared.queue, plan, JobKeyMode::PreserveRunAt, Some(run_at)).await
-        }
+        Ok(false) => look_later(shared, id, &plan).await,
         Err(error) if may_pass(&error) => Err(error),
         Err(error) => {
             // Its row in `crawls` says why; another try would fail likewise.

@@ -1,6 +1,6 @@
 //! One family's lineage as a job: edges and verdicts of everything connected with a package.
 
-use super::crawl::nudge_crawl;
+use super::crawl::look_now;
 use super::work::{Shared, measured, shared};
 use crate::jobs::conclude::{conclude_family, find_family};
 use anyhow::Context;
@@ -35,8 +35,8 @@ impl FamilyJob {
             conclude_family(store, &family).await?;
         }
         if !store.is_lineage_due().await? {
-            for plan in store.crawls_at_lineage().await? {
-                nudge_crawl(&shared.queue, plan).await?;
+            for crawl in store.crawls_at_lineage().await? {
+                look_now(&shared.queue, crawl.id, &crawl.plan).await?;
             }
         }
         Ok(())

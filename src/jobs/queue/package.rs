@@ -1,7 +1,7 @@
 //! One package of a crawl as a job. A package that fails does not hold the crawl: what no further try can mend is noted at once, what
 //! may pass is tried again a few times, and while the hub itself is away its packages wait without spending their tries.
 
-use super::crawl::{FEW_OPEN, nudge_crawl, package_spec};
+use super::crawl::{FEW_OPEN, look_now, package_spec};
 use super::family::queue_families;
 use super::work::{Shared, measured, shared};
 use crate::jobs::crawl::{PackageStep, Taken};
@@ -93,7 +93,7 @@ impl PackageJob {
         metrics().count_package(&plan.hub, outcome.new_revisions, outcome.fingerprints, failed);
         let open = shared.store.count_open_packages(self.crawl).await?;
         if open == 0 || open == FEW_OPEN {
-            nudge_crawl(&shared.queue, plan).await?;
+            look_now(&shared.queue, self.crawl, &plan).await?;
         }
         Ok(())
     }

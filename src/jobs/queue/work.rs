@@ -1,6 +1,6 @@
 //! The loop that takes jobs, and what every job finds in its context.
 
-use super::crawl::CrawlJob;
+use super::crawl::{CrawlJob, LookJob};
 use super::diff::DiffJob;
 use super::family::FamilyJob;
 use super::package::PackageJob;
@@ -132,6 +132,7 @@ async fn work_once(shared: &Shared) -> anyhow::Result<()> {
         .shutdown_interrupted_job_retry_delay(Duration::from_secs(1))
         .add_extension(shared.clone())
         .define_job::<CrawlJob>()
+        .define_job::<LookJob>()
         .define_job::<PackageJob>()
         .define_job::<FamilyJob>()
         .define_job::<DiffJob>()
