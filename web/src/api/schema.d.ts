@@ -364,6 +364,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/models/{hub}/{owner}/{name}/releases": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The packages whose names differ from this one's in their version alone, lowest version first. */
+        get: operations["list_releases"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/models/{hub}/{owner}/{name}/revisions": {
         parameters: {
             query?: never;
@@ -449,6 +466,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/resolve": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Which revision to load for a version requirement. */
+        get: operations["resolve_version"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/schedules": {
         parameters: {
             query?: never;
@@ -501,6 +535,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/api/v1/study": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the study measured, over this database: conventions, base models, modification methods, steps, gaps. */
+        get: operations["show_study"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/api/v1/study.html": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The same as one HTML page that needs nothing else, to be saved and sent on. */
+        get: operations["save_study"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/api/v1/tensors/{digest}": {
         parameters: {
             query?: never;
@@ -522,6 +590,11 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /**
+         * @description Where a change of weights was announced.
+         * @enum {string}
+         */
+        Announcement: "tag" | "name" | "message" | "card";
         /** @description A key as lists show it, never the key itself. */
         ApiKey: {
             /** Format: date-time */
@@ -566,6 +639,7 @@ export interface components {
         Bump: "none" | "patch" | "minor" | "major";
         /** @description The step from one revision to the next. */
         BumpDecision: {
+            announced: components["schemas"]["Announcement"] | null;
             bump: components["schemas"]["Bump"];
             reasons: components["schemas"]["Reason"][];
             /** @description Weights changed, and neither name, tag, commit message nor card says so. */
@@ -593,9 +667,44 @@ export interface components {
         };
         /** @enum {string} */
         ChangeKind: "silent-change" | "major-version" | "contradicted-base" | "new-descendant";
+        /** @description Measures that are easily taken for one another, apart. */
+        ChangeMeasures: {
+            /** @description Of those: neither tag, name, message nor card says so. */
+            not_represented: number;
+            /** @description Values changed, and nobody says so. */
+            silent: number;
+            /** @description Steps from one revision to the next. */
+            steps: number;
+            /** @description Values of tensors changed. */
+            tensors_changed: number;
+            /** @description A weight file changed and the tensors could not be compared. */
+            tensors_unknown: number;
+            /** @description A weight file came, went or has other bytes. */
+            weight_file_changed: number;
+        };
         ChangePage: {
             items: components["schemas"]["Change"][];
             next: string | null;
+        };
+        /** @description One published figure, the method over the study's own data, and ours. */
+        Comparison: {
+            /** @description How the figures are defined, and why they are not one. */
+            definition: string;
+            measure: string;
+            /** @description Why `replicated` is missing. */
+            missing: string | null;
+            /** @description Over what was read; `None` when it does not tell. */
+            ours: string | null;
+            published: string;
+            /** @description By the method of this page over the study's own data; `None` where that is not at hand. */
+            replicated: string | null;
+        };
+        /** @description A label, how often it occurs, and its share. */
+        Count: {
+            count: number;
+            label: string;
+            /** Format: double */
+            share: number;
         };
         Crawl: {
             /**
@@ -746,6 +855,18 @@ export interface components {
             technique: string;
             verdict: components["schemas"]["Verdict"] | null;
         };
+        /** @description Distinct kinds in a random sample. */
+        Expected: {
+            /**
+             * Format: double
+             * @description Mean over all samples of this size.
+             */
+            distinct: number;
+            /** @description True where the sample is larger than what was read, so that the count is extrapolated. */
+            extrapolated: boolean;
+            /** @description Size of the sample. */
+            sample: number;
+        };
         FacetValue: {
             /** Format: int64 */
             count: number;
@@ -806,6 +927,17 @@ export interface components {
             tensors: number;
             /** @description What the weight files would run when loaded with the usual tools, most harmful first. */
             findings: components["schemas"]["Finding"][];
+        };
+        /** @description Documentation and changes of a group of packages. */
+        GroupMeasures: {
+            changes: components["schemas"]["ChangeMeasures"];
+            /** @description `all`, a hub, a year. */
+            label: string;
+            packages: number;
+            with_base_model: number;
+            with_card: number;
+            with_datasets: number;
+            with_licence: number;
         };
         Health: {
             /** @example ok */
@@ -889,6 +1021,43 @@ export interface components {
          * @enum {string}
          */
         Kind: "identifier" | "base_model" | "size" | "training_mechanism" | "variant_type" | "description" | "version" | "task" | "dataset" | "language" | "creation_date" | "nationality" | "ambiguous";
+        /** @description One kind of change in steps that their publishers declare major, and minor. */
+        KindContrast: {
+            /**
+             * Format: double
+             * @description After Bonferroni's correction.
+             */
+            adjusted_p_value: number;
+            kind: string;
+            /** @description Steps with this kind of change, and all of them. */
+            major: number;
+            major_steps: number;
+            minor: number;
+            minor_steps: number;
+            /**
+             * Format: double
+             * @description `None` where it is not finite.
+             */
+            odds_ratio: number | null;
+            /**
+             * Format: double
+             * @description Two-sided, Fisher's exact test.
+             */
+            p_value: number;
+            significant: boolean;
+        };
+        /** @description Over the names that the study labelled by hand. */
+        Labelled: {
+            /** @description Distinct conventions by hand: the study's naming practices. */
+            conventions: number;
+            /** @description Distinct conventions that the grammar gives the same names. */
+            conventions_by_grammar: number;
+            /** @description Names whose convention the grammar gives exactly. */
+            exact: number;
+            names: number;
+            /** @description The same for a sample of the study's size, where only part of the labels is at hand. */
+            practices: components["schemas"]["Expected"];
+        };
         LicenceChain: {
             /** @description From the model up to all its ancestors, nearest first. */
             items: components["schemas"]["LicenceStep"][];
@@ -1016,6 +1185,29 @@ export interface components {
             name: string;
             segments: components["schemas"]["Segment"][];
         };
+        /** @description What names alone tell. */
+        NamingMeasures: {
+            /** @description Distinct base models, generations counted apart (`llama-2`, `llama-3`). */
+            base_models: number;
+            /** @description How often conventions occur, by rank; ranks as on a logarithmic axis. */
+            convention_ranks: components["schemas"]["RankedFrequency"][];
+            /** @description Distinct conventions among all names. */
+            conventions: number;
+            frequent_base_models: components["schemas"]["Count"][];
+            frequent_conventions: components["schemas"]["Count"][];
+            /** @description Share of names that hold a segment of each kind. */
+            kinds: components["schemas"]["Count"][];
+            /** @description The study's four groups of variant types, and merging, as the grammar finds them. */
+            modifications: components["schemas"]["Count"][];
+            names: number;
+            /** @description Distinct conventions that a sample of the study's size holds: its naming practices. */
+            practices: components["schemas"]["Expected"];
+            /** @description Lines of two or more releases in packages of their own (`m-v0.1`, `m-v0.2`). */
+            release_lines: number;
+            /** @description The four groups by the study's own keywords. */
+            variant_types: components["schemas"]["Count"][];
+            versions: components["schemas"]["VersionPractice"];
+        };
         NewKey: {
             name: string;
             scope: components["schemas"]["KeyScope"];
@@ -1068,6 +1260,30 @@ export interface components {
             today: components["schemas"]["Today"];
             verdicts: components["schemas"]["VerdictCount"][];
         };
+        /** @description What was measured over packages. */
+        PackageMeasures: {
+            all: components["schemas"]["GroupMeasures"];
+            /** @description Steps by size. */
+            bumps: components["schemas"]["Count"][];
+            changes: components["schemas"]["ChangeMeasures"];
+            /** @description Declared major steps against declared minor ones. */
+            contrasts: components["schemas"]["KindContrast"][];
+            /** @description Steps between releases by the size their publishers declare. */
+            declared_steps: components["schemas"]["Count"][];
+            /** @description Packages that offer a file of each extension. */
+            extensions: components["schemas"]["Count"][];
+            hubs: components["schemas"]["GroupMeasures"][];
+            /** @description Kinds of change within major steps, and within minor steps, as they were inferred. */
+            major_kinds: components["schemas"]["Count"][];
+            minor_kinds: components["schemas"]["Count"][];
+            /** @description The study's base models. */
+            model_types: components["schemas"]["Count"][];
+            /** @description How packages were made, by their weights. */
+            relations: components["schemas"]["Count"][];
+            techniques: components["schemas"]["Count"][];
+            /** @description Packages by the year they were published, steps by the year they were taken; oldest first. */
+            years: components["schemas"]["GroupMeasures"][];
+        };
         /** @description What a pair looks like: relation, technique and the numbers behind them. */
         PairOutcome: {
             /** Format: double */
@@ -1109,6 +1325,11 @@ export interface components {
             /** @description Stable name of the cause: `urn:heirloom:problem:unknown-model`, ... */
             type: string;
         };
+        /** @description How many names follow the convention of a rank, 1 being the most frequent. */
+        RankedFrequency: {
+            count: number;
+            rank: number;
+        };
         /** @description Why a bump: one observed change. */
         Reason: {
             bump: components["schemas"]["Bump"];
@@ -1126,6 +1347,58 @@ export interface components {
             /** Format: int64 */
             count: number;
             relation: components["schemas"]["Relation"];
+        };
+        /** @description A package of a release line. */
+        Release: {
+            bump: components["schemas"]["Bump"] | null;
+            /** Format: date-time */
+            date: string | null;
+            /** @description The version in its name. */
+            declared: string;
+            /** @description The lowest version that the changes since ask for. */
+            inferred: string | null;
+            /** @description The release before it. */
+            predecessor: string | null;
+            /** @description A disagreement between names and changes is a reason of kind `declared`. */
+            reasons: components["schemas"]["Reason"][];
+            reference: string;
+            silent: boolean;
+            /** @description Version of its newest revision, by its own history. */
+            version: string | null;
+            weights_changed: boolean | null;
+        };
+        ReleaseList: {
+            items: components["schemas"]["Release"][];
+        };
+        /** @description Over the names of all models. */
+        ReplicatedModels: {
+            names: number;
+            /**
+             * Format: double
+             * @description Share of names that mention a data set the lists know.
+             */
+            naming_a_dataset: number;
+            /** @description Naming practices in a sample of the study's size, cut by the grammar. */
+            practices: components["schemas"]["Expected"];
+            variant_types: components["schemas"]["Count"][];
+            versions: components["schemas"]["VersionPractice"];
+        };
+        /** @description What the method finds in the study's data. */
+        Replication: {
+            labelled: components["schemas"]["Labelled"] | null;
+            models: components["schemas"]["ReplicatedModels"] | null;
+        };
+        /** @description The newest revision of the highest version that a requirement admits. */
+        Resolved: {
+            /** Format: date-time */
+            date: string | null;
+            declared: string | null;
+            model_digest: string | null;
+            /** @description `hub:owner/name@revision` */
+            reference: string;
+            revision: string;
+            tags: string[];
+            version: string;
         };
         Revision: {
             authors: string[];
@@ -1253,6 +1526,15 @@ export interface components {
              * @description Distinct tensor digests that were looked for.
              */
             tensors: number;
+        };
+        /** @description Everything that was measured. */
+        Study: {
+            comparison: components["schemas"]["Comparison"][];
+            names: components["schemas"]["NamingMeasures"];
+            packages: components["schemas"]["PackageMeasures"] | null;
+            replication: components["schemas"]["Replication"] | null;
+            /** @description What was measured: a file of names, a database. */
+            source: string;
         };
         /** @description One tensor that both sides have with one shape. */
         TensorDiff: {
@@ -1391,6 +1673,16 @@ export interface components {
             /** Format: int64 */
             count: number;
             verdict: components["schemas"]["Verdict"];
+        };
+        /** @description Versions at the end of names (`-v2`, `_v1.3`), as the study reads them, and whether an earlier release is there. */
+        VersionPractice: {
+            /** @description `v2` */
+            major: number;
+            /** @description With an earlier release of the same name among the names that were read; a name without version counts as the earliest. */
+            major_with_predecessor: number;
+            /** @description `v1.3` */
+            minor: number;
+            minor_with_predecessor: number;
         };
     };
     responses: never;
@@ -2311,6 +2603,47 @@ export interface operations {
             };
         };
     };
+    list_releases: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Short hub id, such as `hf`. */
+                hub: string;
+                owner: string;
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ReleaseList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_revisions: {
         parameters: {
             query?: never;
@@ -2504,6 +2837,53 @@ export interface operations {
             };
         };
     };
+    resolve_version: {
+        parameters: {
+            query: {
+                /**
+                 * @description `hub:owner/name`
+                 * @example hf:org/model
+                 */
+                model: string;
+                /**
+                 * @description As Cargo reads it: `^1.2`, `~1.2.3`, `>=1, <3`, `=1.0.0`.
+                 * @example ^1.2
+                 */
+                require: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Resolved"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_schedules: {
         parameters: {
             query?: never;
@@ -2639,6 +3019,62 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_study: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Study"];
+                };
+            };
+            /** @description Problem details (RFC 9457) */
+            default: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    save_study: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "text/html": string;
                 };
             };
             /** @description Problem details (RFC 9457) */
