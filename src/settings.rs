@@ -325,16 +325,22 @@ impl std::fmt::Display for Origin {
     }
 }
 
-/// A database URL without its password.
+/// A database URL without its password. What is no such URL is not shown at all: nobody knows where its secret stands.
 pub fn without_password(url: &str) -> String {
-    match url::Url::parse(url) {
-        Ok(mut url) if url.password().is_some() => {
-            let hidden = url.set_password(Some("***"));
-            hidden.map_or_else(|()| "(hidden)".to_owned(), |()| url.to_string())
-        }
-        Ok(url) => url.to_string(),
-        Err(_) => "(hidden)".to_owned(),
+    const HIDDEN: &str = "(hidden)";
+    let Ok(mut url) = url::Url::parse(url) else {
+        return HIDDEN.to_owned();
+    };
+    if !["postgres", "postgresql"].contains(&url.scheme()) {
+        return HIDDEN.to_owned();
     }
+    if url.password().is_some() && url.set_password(Some("***")).is_err() {
+        return HIDDEN.to_owned();
+    }
+    if url.query_pairs().any(|(key, _)| key == "password") {
+        url.set_query(None);
+    }
+    url.to_string()
 }
 
 #[cfg(test)]
@@ -401,6 +407,10 @@ mod tests {
         let shown = without_password("postgres://me:secret@db:5432/heirloom");
         assert_eq!(shown, "postgres://me:***@db:5432/heirloom");
         assert_eq!(without_password("me:secret@db"), "(hidden)");
+        assert_eq!(
+            without_password("postgres://db/models?user=me&password=secret"),
+            "postgres://db/models"
+        );
         let error = sources("database_url = 3\ndata_dir = 4", &[], &[])
             .resolve()
             .map(drop)
