@@ -260,6 +260,7 @@ impl Catalogue {
             task: Some(task),
             tags,
             base_models,
+            ..Package::default()
         }
     }
 }
