@@ -6,10 +6,10 @@ import { hierarchy, tree } from "d3-hierarchy";
 import type { Edge, Lineage, LineageNode } from "../api/types";
 import { familyRows } from "../family";
 
-export const COLUMN = 264;
+export const COLUMN = 320;
 export const ROW = 30;
 /** Of more children than these the rest is shown on demand. */
-const MOST_CHILDREN = 12;
+const MOST_CHILDREN = 20;
 
 export interface TreeModel {
   node: LineageNode;

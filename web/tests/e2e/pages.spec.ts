@@ -14,12 +14,13 @@ test("every page", async ({ page, heirloom }) => {
   const { edges } = heirloom.truth();
   const child = edges.find(({ technique }) => technique === "lora-merged") ?? edges[0];
   const model = `/models/hf/${child?.child}`;
+  const silent = heirloom.truth().bumps.find((bump) => bump.silent);
   const diff = `/diff?${new URLSearchParams({ a: `hf:${child?.parents[0]}`, b: `hf:${child?.child}` })}`;
   const pages: [name: string, path: string, ready: string][] = [
     ["overview", "/", "Recently changed"],
     ["models", "/models", "Derivation"],
     ["model", model, "Made from"],
-    ["versions", `${model}/versions`, "Versions"],
+    ["versions", `/models/hf/${silent?.package}/versions`, "Versions"],
     ["family", `${model}/family`, "Generation 1"],
     ["tensors", `${model}/tensors`, "Held by"],
     ["card", `${model}/card`, "Model card"],

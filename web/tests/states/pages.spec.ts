@@ -30,7 +30,7 @@ const pages: Record<string, { path: string; ready: string }> = {
   },
   atlas: { path: "/atlas", ready: "75 models" },
   "atlas with a choice": { path: "/atlas?model=hf:riverlab/oak-1b-legal", ready: "relative_delta_norm" },
-  "family tree": { path: "/atlas?family=hf:riverlab/oak-1b-legal", ready: "55 more children" },
+  "family tree": { path: "/atlas?family=hf:riverlab/oak-1b-legal", ready: "47 more children" },
   "family tree with a choice": {
     path: "/atlas?family=hf:riverlab/oak-1b-legal&model=hf:tidepool/oak-soup",
     ready: "relative_delta_norm",
