@@ -69,6 +69,27 @@ async fn a_folder_becomes_edges_and_versions() {
     assert_eq!(versions[1][3], "patch", "the card alone: {found:#}");
 }
 
+/// The index leads from weights to the nearest stored ones: themselves, then a cast, then a fine-tune; a stranger is far.
+#[tokio::test]
+async fn the_nearest_weights_are_found() {
+    let database = TestDatabase::new().await;
+    let folder = hub_folder();
+    run(&database.store, folder.path()).await;
+    let store = &database.store;
+    let base = store.fingerprint("dir", "org", "base", None).await.unwrap();
+    let signature = base.expect("the base was read").signature().unwrap();
+    let distances: Vec<f64> = store
+        .nearest(&signature, 10)
+        .await
+        .unwrap()
+        .iter()
+        .map(|neighbour| neighbour.distance)
+        .collect();
+    assert!(distances.len() >= 3 && distances[0] == 0.0, "{distances:?}");
+    assert!(distances[1] < 0.01 && distances.is_sorted(), "{distances:?}");
+    assert_eq!(store.nearest(&signature, 1).await.unwrap().len(), 1);
+}
+
 #[tokio::test]
 async fn a_second_run_changes_nothing() {
     let database = TestDatabase::new().await;

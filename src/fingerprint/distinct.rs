@@ -70,7 +70,12 @@ impl DistinctCounter {
         }
     }
 
-    fn saturate(&mut self) {
+    /// Nothing is left to learn: the cap is reached.
+    pub(super) fn is_saturated(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    pub(super) fn saturate(&mut self) {
         self.count = DISTINCT_CAP;
         self.slots = Vec::new();
     }

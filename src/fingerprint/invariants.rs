@@ -4,6 +4,7 @@
 
 use super::hash::splitmix64;
 use serde::{Deserialize, Serialize};
+use std::sync::LazyLock;
 
 /// How many row and column hashes are kept.
 pub const KEPT_HASHES: usize = 4;
@@ -20,28 +21,41 @@ pub struct Invariants {
 }
 
 /// Contribution of one value to the hash of a multiset: sums of these do not depend on order.
-pub(super) fn value_hash(value: f32) -> u64 {
-    splitmix64(u64::from(round_to_bf16(value)))
+pub(super) struct ValueHashes(Box<[u64]>);
+
+impl ValueHashes {
+    /// The hash of every bf16 pattern, made once.
+    pub(super) fn get() -> &'static Self {
+        static HASHES: LazyLock<ValueHashes> =
+            LazyLock::new(|| ValueHashes((0..=u16::MAX).map(|pattern| splitmix64(pattern.into())).collect()));
+        &HASHES
+    }
+
+    #[inline(always)]
+    pub(super) fn of(&self, value: f32) -> u64 {
+        self.0[usize::from(round_to_bf16(value))]
+    }
+
+    /// The sum over a line.
+    #[inline(always)]
+    pub(super) fn of_line(&self, values: &[f32]) -> u64 {
+        values
+            .iter()
+            .fold(0u64, |sum, value| sum.wrapping_add(self.of(*value)))
+    }
 }
 
 /// The bf16 pattern of `value`, rounded half to even; zeros are one, and so are NaNs.
+#[inline(always)]
 fn round_to_bf16(value: f32) -> u16 {
-    if value == 0.0 {
-        return 0;
-    }
-    if value.is_nan() {
-        return 0x7FC0;
-    }
     let bits = value.to_bits();
-    let odd = bits >> 16 & 1;
-    ((u64::from(bits) + 0x7FFF + u64::from(odd)) >> 16) as u16
-}
-
-/// Sum of [`value_hash`] over a line, and the hash of a line of `length` zeros to tell it from.
-pub(super) fn line_hash(values: &[f32]) -> u64 {
-    values
-        .iter()
-        .fold(0u64, |sum, value| sum.wrapping_add(value_hash(*value)))
+    let magnitude = bits & 0x7FFF_FFFF;
+    let rounded = bits.wrapping_add(0x7FFF + (bits >> 16 & 1)) >> 16;
+    match magnitude {
+        0 => 0,
+        0x7F80_0001.. => 0x7FC0,
+        _ => rounded as u16,
+    }
 }
 
 /// The smallest few of many hashes.

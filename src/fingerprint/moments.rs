@@ -15,39 +15,32 @@ pub(super) struct Moments {
 const LANES: usize = 8;
 
 impl Moments {
-    /// Adds a run of values and returns its sum of squares.
+    /// Adds a run of values, at most 2^32, and returns its sum of squares.
+    #[inline(always)]
     pub(super) fn add(&mut self, values: &[f32]) -> f64 {
         let mut lanes = [[0.0f64; LANES]; 4];
-        for chunk in values.chunks(LANES) {
-            for (lane, value) in chunk.iter().enumerate() {
-                let value = if value.is_finite() { f64::from(*value) } else { 0.0 };
-                let square = value * value;
-                lanes[0][lane] += value;
-                lanes[1][lane] += square;
-                lanes[2][lane] += square * value;
-                lanes[3][lane] += square * square;
-            }
+        let (chunks, rest) = values.as_chunks::<LANES>();
+        for chunk in chunks {
+            add_powers(&mut lanes, chunk);
         }
+        let mut last = [0.0; LANES];
+        last[..rest.len()].copy_from_slice(rest);
+        add_powers(&mut lanes, &last);
+        let mut counts = Counts::default();
         for value in values {
-            self.count_one(*value);
+            counts.add(*value);
         }
+        self.abs_max = self.abs_max.max(f32::from_bits(counts.abs_max));
+        self.zeros += u64::from(counts.zeros);
+        self.non_finite += u64::from(counts.non_finite);
+        self.bf16_exact += u64::from(counts.bf16_exact);
+        self.f16_exact += u64::from(counts.f16_exact);
         self.count += values.len() as u64;
         let totals = lanes.map(|lane| lane.iter().sum::<f64>());
         for (sum, total) in self.sums.iter_mut().zip(totals) {
             *sum += total;
         }
         totals[1]
-    }
-
-    fn count_one(&mut self, value: f32) {
-        if !value.is_finite() {
-            self.non_finite += 1;
-            return;
-        }
-        self.abs_max = self.abs_max.max(value.abs());
-        self.zeros += u64::from(value == 0.0);
-        self.bf16_exact += u64::from(value.to_bits() & 0xFFFF == 0);
-        self.f16_exact += u64::from(is_f16_exact(value));
     }
 
     pub(super) fn merge(&mut self, other: &Moments) {
@@ -63,18 +56,54 @@ impl Moments {
     }
 }
 
-/// True when half precision represents a finite `value` exactly: enough low bits are zero for its exponent.
+#[inline(always)]
+fn add_powers(lanes: &mut [[f64; LANES]; 4], values: &[f32; LANES]) {
+    for (lane, value) in values.iter().enumerate() {
+        let value = if value.is_finite() { f64::from(*value) } else { 0.0 };
+        let square = value * value;
+        lanes[0][lane] += value;
+        lanes[1][lane] += square;
+        lanes[2][lane] += square * value;
+        lanes[3][lane] += square * square;
+    }
+}
+
+/// Counts over one run, without a branch, so that the loop is vectorised.
+#[derive(Default)]
+struct Counts {
+    /// Bits of the largest finite magnitude: for those, order of bits is order of values.
+    abs_max: u32,
+    zeros: u32,
+    non_finite: u32,
+    bf16_exact: u32,
+    f16_exact: u32,
+}
+
+impl Counts {
+    #[inline(always)]
+    fn add(&mut self, value: f32) {
+        let bits = value.to_bits();
+        let magnitude = bits & 0x7FFF_FFFF;
+        let is_finite = magnitude < 0x7F80_0000;
+        self.abs_max = self.abs_max.max(if is_finite { magnitude } else { 0 });
+        self.zeros += u32::from(magnitude == 0);
+        self.non_finite += u32::from(!is_finite);
+        self.bf16_exact += u32::from(is_finite & (bits & 0xFFFF == 0));
+        self.f16_exact += u32::from(is_f16_exact(value));
+    }
+}
+
+/// True when half precision represents `value` exactly: it is finite, and enough low bits are zero for its exponent.
+#[inline(always)]
 fn is_f16_exact(value: f32) -> bool {
     const SMALLEST_NORMAL: u32 = 127 - 14;
     let bits = value.to_bits();
     let exponent = bits >> 23 & 0xFF;
-    let spare_bits = match exponent {
-        SMALLEST_NORMAL..=142 => 13,
-        103..SMALLEST_NORMAL => 13 + SMALLEST_NORMAL - exponent,
-        _ => return value == 0.0,
-    };
+    // Past 23 spare bits no number is left; the range below says so.
+    let spare_bits = (13 + SMALLEST_NORMAL.saturating_sub(exponent)).min(31);
     let mantissa = bits & 0x7F_FFFF | 0x80_0000;
-    mantissa & ((1 << spare_bits) - 1) == 0
+    let is_in_range = (exponent >= 103) & (exponent <= 142);
+    (is_in_range & (mantissa & ((1 << spare_bits) - 1) == 0)) | (bits << 1 == 0)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@
 use super::TensorFingerprint;
 use super::digest::TensorDigest;
 use super::distinct::{DistinctCounter, line_distinct};
-use super::invariants::{Invariants, SmallestHashes, line_hash, value_hash};
+use super::invariants::{Invariants, SmallestHashes, ValueHashes};
 use super::moments::Moments;
 use super::plan::Sizes;
 use super::probe::ProbeBuilder;
@@ -51,15 +51,16 @@ pub(super) fn scan_tensor(
                 reader.read(checkpoint, tensor, first, count)
             })
             .collect::<Result<_, _>>()?;
-        let scan = |window: &Window<'_>| Scan::of_window(view, sizes, window);
+        let is_saturated = total.distinct.is_saturated();
+        let scan = |window: &Window<'_>| Scan::of_window(view, sizes, window, is_saturated);
         let in_order = || {
             for window in &windows {
                 digest.update(window.bytes, window.values);
-                for_each_row(view, window, |row, column, values| {
+                for (row, column, values) in Rows::of(view, window) {
                     if column == 0 {
                         probe.add(row, values);
                     }
-                });
+                }
             }
         };
         let (scans, ()) = rayon::join(|| windows.par_iter().map(scan).collect::<Vec<_>>(), in_order);
@@ -105,16 +106,37 @@ impl Layout {
     }
 }
 
-/// Hands the rows (or pieces of rows) of a window to `visit`: row, first column, values.
-fn for_each_row(view: View, window: &Window<'_>, mut visit: impl FnMut(u64, u64, &[f32])) {
-    let mut first = window.first;
-    let mut rest = window.values;
-    while !rest.is_empty() {
-        let (row, column) = (first / view.cols, first % view.cols);
-        let length = (view.cols - column).min(rest.len() as u64) as usize;
-        visit(row, column, &rest[..length]);
-        first += length as u64;
-        rest = &rest[length..];
+/// The rows (or pieces of rows) of a window: row, first column, values.
+struct Rows<'w> {
+    cols: u64,
+    first: u64,
+    rest: &'w [f32],
+}
+
+impl<'w> Rows<'w> {
+    fn of(view: View, window: &Window<'w>) -> Self {
+        Self {
+            cols: view.cols,
+            first: window.first,
+            rest: window.values,
+        }
+    }
+}
+
+impl<'w> Iterator for Rows<'w> {
+    type Item = (u64, u64, &'w [f32]);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.rest.is_empty() {
+            return None;
+        }
+        let (row, column) = (self.first / self.cols, self.first % self.cols);
+        let length = (self.cols - column).min(self.rest.len() as u64) as usize;
+        let (values, rest) = self.rest.split_at(length);
+        self.first += length as u64;
+        self.rest = rest;
+        Some((row, column, values))
     }
 }
 
@@ -167,15 +189,41 @@ impl Scan {
         }
     }
 
-    fn of_window(view: View, sizes: Sizes, window: &Window<'_>) -> Self {
+    /// `is_saturated`: distinct values need not be counted any more.
+    fn of_window(view: View, sizes: Sizes, window: &Window<'_>, is_saturated: bool) -> Self {
         let mut scan = Self::new(view, sizes);
-        let mut buffer = Vec::new();
-        for_each_row(view, window, |row, column, values| {
-            scan.add_row(row, column, values, &mut buffer)
-        });
+        if is_saturated {
+            scan.distinct.saturate();
+        }
+        scan.add_window(window);
         scan
     }
 
+    /// The same loops with wider registers where the processor has them. Every sum keeps its order, so no bit differs.
+    fn add_window(&mut self, window: &Window<'_>) {
+        #[cfg(target_arch = "x86_64")]
+        {
+            #[target_feature(enable = "avx2,bmi1,bmi2,lzcnt,popcnt")]
+            fn add_rows_wide(scan: &mut Scan, window: &Window<'_>) {
+                scan.add_rows(window);
+            }
+            if is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2") {
+                // SAFETY: the processor has what the function is compiled for; every one with BMI2 has the others.
+                return unsafe { add_rows_wide(self, window) };
+            }
+        }
+        self.add_rows(window);
+    }
+
+    #[inline(always)]
+    fn add_rows(&mut self, window: &Window<'_>) {
+        let mut buffer = Vec::new();
+        for (row, column, values) in Rows::of(self.view, window) {
+            self.add_row(row, column, values, &mut buffer);
+        }
+    }
+
+    #[inline(always)]
     pub(super) fn add_row(&mut self, row: u64, column: u64, values: &[f32], buffer: &mut Vec<u32>) {
         let squares = self.moments.add(values);
         self.zeros.add(values);
@@ -183,7 +231,7 @@ impl Scan {
         self.sketch.add(row, column, values);
         let hash = match &mut self.columns {
             Some(columns) => columns.add_row(row, values),
-            None => line_hash(values),
+            None => ValueHashes::get().of_line(values),
         };
         self.value_hash = self.value_hash.wrapping_add(hash);
         if values.len() as u64 == self.view.cols {
@@ -284,15 +332,18 @@ impl RowScan {
 
 impl ColumnScan {
     /// Adds a whole row; returns its hash as a multiset.
+    #[inline(always)]
     fn add_row(&mut self, row: u64, values: &[f32]) -> u64 {
+        let hashes = ValueHashes::get();
         let mut row_hash = 0u64;
-        for ((value, square), hash) in values.iter().zip(&mut self.squares).zip(&mut self.hashes) {
-            let contribution = value_hash(*value);
+        for (value, hash) in values.iter().zip(&mut self.hashes) {
+            let contribution = hashes.of(*value);
             row_hash = row_hash.wrapping_add(contribution);
             *hash = hash.wrapping_add(contribution);
-            if value.is_finite() {
-                *square += f64::from(*value) * f64::from(*value);
-            }
+        }
+        for (value, square) in values.iter().zip(&mut self.squares) {
+            let value = if value.is_finite() { f64::from(*value) } else { 0.0 };
+            *square += value * value;
         }
         if row < COLUMN_SAMPLE_ROWS {
             let stride = (values.len() as u64).div_ceil(SAMPLED_COLUMNS) as usize;
@@ -336,5 +387,39 @@ impl ColumnScan {
             lines.column_distinct = lines.column_distinct.max(line_distinct(&values, &mut buffer).0);
         }
         lines.column_norms = quantiles(self.squares.iter().map(|square| square.sqrt() as f32).collect());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn wide_registers_change_no_bit() {
+        let mut values: Vec<f32> = (0..5000u32)
+            .map(|place| (place.wrapping_mul(2_654_435_761) as f32 / 1e9 - 2.0).powi(3))
+            .collect();
+        values[7..12].copy_from_slice(&[0.0, -0.0, f32::NAN, f32::INFINITY, 1.0]);
+        let view = View { rows: 50, cols: 100 };
+        let sizes = Sizes {
+            sketch_rows: 16,
+            sketch_cols: 16,
+            probe_rows: 1,
+            probe_cols: 1,
+        };
+        let window = Window {
+            first: 0,
+            bytes: &[],
+            values: &values,
+        };
+        let [mut wide, mut plain] = [Scan::new(view, sizes), Scan::new(view, sizes)];
+        wide.add_window(&window);
+        plain.add_rows(&window);
+        assert_eq!(wide.value_hash, plain.value_hash);
+        assert_eq!(
+            wide.rows.hashes.clone().finish(),
+            plain.rows.hashes.clone().finish()
+        );
+        assert_eq!(wide.finish_values(), plain.finish_values());
     }
 }

@@ -78,13 +78,43 @@ fn row_bucket(row: u64) -> (usize, f64) {
     (bucket, if sign == 0 { 1.0 } else { -1.0 })
 }
 
+const LANES: usize = 8;
+
+/// Adds the value of lane `l` to place `l xor turn`.
+#[inline(always)]
+fn add_turned(line: &mut [f64; MAX_SIDE], values: &[f32; MAX_SIDE], turn: usize) {
+    let (high, low) = (turn / LANES, turn % LANES);
+    // Within a group of lanes the turn is a shuffle that the compiler must know.
+    match low {
+        0 => add_shuffled::<0>(line, values, high),
+        1 => add_shuffled::<1>(line, values, high),
+        2 => add_shuffled::<2>(line, values, high),
+        3 => add_shuffled::<3>(line, values, high),
+        4 => add_shuffled::<4>(line, values, high),
+        5 => add_shuffled::<5>(line, values, high),
+        6 => add_shuffled::<6>(line, values, high),
+        _ => add_shuffled::<7>(line, values, high),
+    }
+}
+
+#[inline(always)]
+fn add_shuffled<const LOW: usize>(line: &mut [f64; MAX_SIDE], values: &[f32; MAX_SIDE], high: usize) {
+    let (groups, _) = line.as_chunks_mut::<LANES>();
+    let (sources, _) = values.as_chunks::<LANES>();
+    for (index, group) in groups.iter_mut().enumerate() {
+        let source = &sources[(index ^ high) % (MAX_SIDE / LANES)];
+        for (lane, sum) in group.iter_mut().enumerate() {
+            *sum += f64::from(source[lane ^ LOW]);
+        }
+    }
+}
+
 /// Sums values into cells.
 #[derive(Debug, Clone)]
 pub(super) struct SketchBuilder {
     rows: usize,
     cols: usize,
     cells: Vec<f64>,
-    line: Vec<f64>,
 }
 
 impl SketchBuilder {
@@ -94,28 +124,32 @@ impl SketchBuilder {
             rows,
             cols,
             cells: vec![0.0; rows * cols],
-            line: vec![0.0; cols],
         }
     }
 
     /// Adds values of `row`, the first at `first_column`, a multiple of [`MAX_SIDE`]. Non-finite values count as zero.
+    #[inline(always)]
     pub(super) fn add(&mut self, row: u64, first_column: u64, values: &[f32]) {
-        self.line.fill(0.0);
-        let mask = self.cols - 1;
-        for (index, block) in values.chunks(MAX_SIDE).enumerate() {
-            let block_index = first_column / MAX_SIDE as u64 + index as u64;
-            let turn = hash_index(COLUMN_SEED, block_index) as usize % MAX_SIDE;
-            let signs = hash_index(!COLUMN_SEED, block_index);
-            for (lane, value) in block.iter().enumerate() {
-                let value = if value.is_finite() { f64::from(*value) } else { 0.0 };
-                let signed = if signs >> lane & 1 == 0 { value } else { -value };
-                self.line[(lane ^ turn) & mask] += signed;
+        // Columns into the most buckets there can be; then those fold onto as many as there are.
+        let mut line = [0.0f64; MAX_SIDE];
+        let first_block = first_column / MAX_SIDE as u64;
+        for (index, block) in (first_block..).zip(values.chunks(MAX_SIDE)) {
+            let turn = hash_index(COLUMN_SEED, index) as usize % MAX_SIDE;
+            let signs = hash_index(!COLUMN_SEED, index);
+            let mut signed = [0.0f32; MAX_SIDE];
+            for (lane, (signed, value)) in signed.iter_mut().zip(block).enumerate() {
+                let value = if value.is_finite() { *value } else { 0.0 };
+                *signed = f32::from_bits(value.to_bits() ^ ((signs >> lane) as u32 & 1) << 31);
             }
+            add_turned(&mut line, &signed, turn);
         }
         let (bucket, sign) = row_bucket(row);
         let start = (bucket & (self.rows - 1)) * self.cols;
-        for (cell, sum) in self.cells[start..start + self.cols].iter_mut().zip(&self.line) {
-            *cell += sign * sum;
+        let cells = &mut self.cells[start..start + self.cols];
+        for sums in line.chunks(self.cols) {
+            for (cell, sum) in cells.iter_mut().zip(sums) {
+                *cell += sign * sum;
+            }
         }
     }
 

@@ -69,6 +69,7 @@ impl GroupZeros {
         }
     }
 
+    #[inline(always)]
     pub(super) fn add(&mut self, row: &[f32]) {
         for group in row.chunks_exact(4) {
             let zeros = count_zeros(group);
@@ -96,6 +97,7 @@ impl GroupZeros {
     }
 }
 
+#[inline(always)]
 fn count_zeros(values: &[f32]) -> u8 {
     values.iter().map(|value| u8::from(*value == 0.0)).sum()
 }
