@@ -117,8 +117,8 @@ async fn walk(step: &PackageStep<'_>, mut open: OpenCrawl) -> anyhow::Result<()>
         let listed = list_page(step.store, step.hub.as_ref(), &mut open).await?;
         step.progress.listed(listed);
     }
+    // The crawl stays at its packages: to a worker that goes on with it, lineage means that the families are queued.
     step.progress.inferring();
-    step.store.begin_crawl_lineage(open.id).await?;
     // Those of an earlier run that was cut off between a package's facts and its versions.
     conclude_versions(step.store).await?;
     conclude_lineage(step.store).await
