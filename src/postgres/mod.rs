@@ -18,12 +18,15 @@ pub use cluster::{Cluster, Durability};
 pub use dump::{dump, restore};
 pub use error::PostgresError;
 
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use std::path::Path;
 use std::time::Duration;
 
 /// How soon a private server that died is found.
 const WATCH_EVERY: Duration = Duration::from_secs(2);
+
+/// How long children of a killed server take to notice.
+const DYING: Duration = Duration::from_millis(500);
 
 /// An open database: the private cluster's, or that of DATABASE_URL.
 #[derive(Debug)]
@@ -42,9 +45,21 @@ pub async fn open(data_dir: &Path, database_url: Option<&str>) -> anyhow::Result
             (cluster.url(), Some(cluster))
         }
     };
-    let store = Store::connect(&url).await?;
+    let (store, cluster) = connect(&url, cluster).await?;
     store.migrate().await?;
     Ok(Database { store, url, cluster })
+}
+
+/// Connects. A private server that was killed a moment ago may still hold its socket: then it is started again, once.
+async fn connect(url: &str, cluster: Option<Cluster>) -> anyhow::Result<(Store, Option<Cluster>)> {
+    match (Store::connect(url).await, cluster) {
+        (Err(StoreError::Unreachable { .. }), Some(cluster)) => {
+            tokio::time::sleep(DYING).await;
+            let cluster = tokio::task::spawn_blocking(move || cluster.revive().map(|_| cluster)).await??;
+            Ok((Store::connect(url).await?, Some(cluster)))
+        }
+        (connected, cluster) => Ok((connected?, cluster)),
+    }
 }
 
 impl Database {
