@@ -781,7 +781,7 @@ export interface components {
         /** @description What changed between two checkpoints, `b - a`. */
         DiffReport: {
             added: string[];
-            blocks?: components["schemas"]["RollUp"][];
+            blocks: components["schemas"]["RollUp"][];
             /** Format: int64 */
             changed_elements: number;
             /** Format: int64 */
@@ -796,7 +796,7 @@ export interface components {
              */
             l2: number;
             /** @description By layer, and by the modules that hold the tensors' own (`layers.3.self_attn`), in the order of the names. */
-            layers?: components["schemas"]["RollUp"][];
+            layers: components["schemas"]["RollUp"][];
             /**
              * Format: int64
              * @description Pairs with a NaN or an infinity on either side; counted here and in `changed`, left out of every other number.
@@ -834,7 +834,7 @@ export interface components {
          * @description Element type of a stored tensor.
          * @enum {string}
          */
-        Dtype: "BOOL" | "U8" | "I8" | "U16" | "I16" | "U32" | "I32" | "U64" | "I64" | "F8E4M3" | "F8E5M2" | "F16" | "BF16" | "F32" | "F64" | "F8E8M0" | "F8E4M3FNUZ" | "F8E5M2FNUZ" | "F4" | "U4" | "I4" | "Q4_0" | "Q4_1" | "Q5_0" | "Q5_1" | "Q8_0" | "Q2_K" | "Q3_K" | "Q4_K" | "Q5_K" | "Q6_K" | "IQ4_NL" | "IQ4_XS" | "TQ1_0" | "TQ2_0" | "MXFP4";
+        Dtype: "BOOL" | "U8" | "I8" | "U16" | "I16" | "U32" | "I32" | "U64" | "I64" | "F8E4M3" | "F8E5M2" | "F16" | "BF16" | "F32" | "F64" | "F8E8M0" | "F8E4M3FNUZ" | "F8E5M2FNUZ" | "F4" | "U4" | "I4" | "Q4_0" | "Q4_1" | "Q5_0" | "Q5_1" | "Q8_0" | "Q2_K" | "Q3_K" | "Q4_K" | "Q5_K" | "Q6_K" | "IQ4_NL" | "IQ4_XS" | "TQ1_0" | "TQ2_0" | "MXFP4" | "NVFP4" | "Q1_0" | "Q8_1" | "Q8_K" | "IQ1_S" | "IQ1_M" | "IQ2_XXS" | "IQ2_XS" | "IQ2_S" | "IQ3_XXS" | "IQ3_S";
         /** @description How one model derives from its parents, with the evidence. */
         Edge: {
             /** @description Reference of the child. */
@@ -900,13 +900,13 @@ export interface components {
         };
         /** @description Something in a weight file that rebuilding tensors does not need. */
         Finding: {
-            severity: components["schemas"]["Severity"];
+            /** @description Whether the pickle calls it, too. */
+            called: boolean;
             /** @description The weight file. */
             file: string;
             /** @description What its pickle imports: `posix.system`. */
             import: string;
-            /** @description Whether the pickle calls it, too. */
-            called: boolean;
+            severity: components["schemas"]["Severity"];
         };
         /** @description The newest fingerprint, without its tensors. */
         FingerprintSummary: {
@@ -914,6 +914,8 @@ export interface components {
             architecture: string;
             /** Format: int64 */
             bytes: number;
+            /** @description What the weight files would run when loaded with the usual tools, most harmful first. */
+            findings: components["schemas"]["Finding"][];
             /** @description How much of the weights was read: `metadata` or `full`. */
             level: string;
             /** @description SHA-256 over the multiset of tensor digests: equal whatever the tensors are called. */
@@ -925,8 +927,6 @@ export interface components {
             revision: string;
             /** Format: int64 */
             tensors: number;
-            /** @description What the weight files would run when loaded with the usual tools, most harmful first. */
-            findings: components["schemas"]["Finding"][];
         };
         /** @description Documentation and changes of a group of packages. */
         GroupMeasures: {
@@ -948,9 +948,11 @@ export interface components {
         };
         /** @description Sizes of differences by powers of two. */
         Histogram: {
-            /** @description `counts[i]` differences are at least 2^(lowest + i) and less than twice that. */
             counts: number[];
-            /** Format: int32 */
+            /**
+             * Format: int32
+             * @description `counts[i]` differences are at least 2^(lowest + i) and less than twice that.
+             */
             lowest: number;
             /**
              * Format: int64
@@ -1213,14 +1215,14 @@ export interface components {
             scope: components["schemas"]["KeyScope"];
         };
         NewSchedule: {
-            catch_up?: components["schemas"]["CatchUp"];
+            catch_up: components["schemas"]["CatchUp"];
             /**
              * @description Minute, hour, day, month, weekday.
              * @example 0 3 * * *
              */
             cron: string;
             /** @description A paused schedule begins no run; resumed, it goes on with the next, not with those it missed. */
-            paused?: boolean;
+            paused: boolean;
             plan: components["schemas"]["Plan"];
             /**
              * @description IANA name of the clock that the pattern is read on.
@@ -1297,18 +1299,18 @@ export interface components {
         /** @description What to crawl. */
         Plan: {
             /** @description Only packages of this owner. */
-            author?: string | null;
+            author: string | null;
             /** @description One of `/hubs`; the hub's usual address by default. */
-            endpoint?: string | null;
+            endpoint: string | null;
             /** @example hf */
             hub: string;
             /**
              * Format: int64
              * @description At most this many packages.
              */
-            limit?: number | null;
+            limit: number | null;
             /** @description Only packages whose name contains this. */
-            search?: string | null;
+            search: string | null;
         };
         /** @description When a schedule would run. */
         Preview: {
@@ -1557,7 +1559,7 @@ export interface components {
             dtype_b: components["schemas"]["Dtype"];
             /** Format: int64 */
             elements: number;
-            histogram?: components["schemas"]["Histogram"] | null;
+            histogram: components["schemas"]["Histogram"] | null;
             /** Format: double */
             l2: number;
             /** Format: double */
@@ -1592,7 +1594,7 @@ export interface components {
             relative_l2: number | null;
             shape: number[];
             /** @description The largest singular values of the delta, where a rank was asked for. */
-            singular_values?: number[];
+            singular_values: number[];
         };
         /** @description A place where a tensor is found. */
         TensorHolder: {
