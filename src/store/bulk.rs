@@ -86,6 +86,11 @@ async fn load_fingerprints(
 struct PackageColumns<'a> {
     #[serde(flatten)]
     package: &'a Package,
+    // As Postgres reads them; `Package` writes dates for itself to read.
+    #[serde(with = "time::serde::rfc3339::option")]
+    created_at: Option<OffsetDateTime>,
+    #[serde(with = "time::serde::rfc3339::option")]
+    modified_at: Option<OffsetDateTime>,
     head: Option<&'a str>,
     verdict: Option<&'static str>,
     fingerprint_id: Option<i64>,
@@ -101,6 +106,8 @@ async fn load_facts(
         .zip(fingerprints)
         .map(|(bulk, fingerprint_id)| PackageColumns {
             package: &bulk.package,
+            created_at: bulk.package.created_at,
+            modified_at: bulk.package.modified_at,
             head: bulk.package.revision.as_deref(),
             verdict: bulk.edge.as_ref().and_then(|edge| edge.verdict),
             fingerprint_id: *fingerprint_id,
