@@ -5,8 +5,9 @@
 use super::{Result, Store};
 use crate::fingerprint::Signature;
 
-/// Candidates looked at for each reach of keys. A family may be larger: its members are then near enough to stand for one another.
-const MAX_CANDIDATES: i64 = 256;
+/// Candidates looked at for each reach of keys: among 2 million, about 500 strangers share one of the farthest. A family may be
+/// larger: its members are then near enough to stand for one another.
+const MAX_CANDIDATES: i64 = 1024;
 
 /// Stored weights, and how far they are from what was asked about (about 1.4 for independent weights).
 #[derive(Debug, Clone, PartialEq)]
