@@ -69,6 +69,7 @@ async fn main() {
         search: None,
         limit: None,
         level: Level::Full,
+        relist: false,
         scratch: data.path().to_owned(),
     };
     let (mut server, address) = serve(data.path(), &database.url);

@@ -16,7 +16,7 @@ use crate::versioning::SnapshotFile;
 use crate::weights::{Checkpoint, WeightFile, select_weight_files};
 use anyhow::{Context, bail, ensure};
 use bytes::HubBytes;
-use heirloom_crawler::{FileEntry, Hub, Revision};
+use heirloom_crawler::{FileEntry, Hub, HubError, Revision};
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -24,7 +24,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 /// A small text is read whole up to this size; longer ones are told apart by their digest alone.
-pub const MAX_TEXT_BYTES: u64 = 4 << 20;
+pub const MAX_OBSERVED_TEXT_BYTES: u64 = 4 << 20;
 
 /// What a user may name on the command line or through REST.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -139,7 +139,7 @@ impl Source {
     pub async fn open_on(hub: Arc<dyn Hub>, name: &str, revision: Option<&str>) -> anyhow::Result<Self> {
         let revision = find_revision(hub.as_ref(), name, revision).await?;
         let files = hub.files(name, &revision.id).await?;
-        let texts = read_texts(hub.as_ref(), name, &revision.id, &files).await;
+        let texts = read_texts(hub.as_ref(), name, &revision.id, &files, &mut BTreeMap::new()).await?;
         Ok(Self {
             label: format!("{}:{name}@{}", hub.id(), revision.id),
             files,
@@ -269,7 +269,7 @@ impl Source {
             0;
             usize::try_from(bytes.len())
                 .ok()
-                .filter(|length| *length as u64 <= MAX_TEXT_BYTES)?
+                .filter(|length| *length as u64 <= MAX_OBSERVED_TEXT_BYTES)?
         ];
         bytes.read_at(0, &mut text).ok()?;
         String::from_utf8(text).ok()
@@ -277,11 +277,10 @@ impl Source {
 
     /// The files as the versioning rules see them.
     pub fn snapshot_files(&self) -> Vec<SnapshotFile> {
-        let digest = |file: &FileEntry| file.sha256.clone().or_else(|| file.blob_id.clone());
         let snapshot = |file: &FileEntry| SnapshotFile {
             path: file.path.clone(),
             size: file.size,
-            digest: digest(file),
+            digest: file.content_id().map(str::to_owned),
         };
         self.files.iter().map(snapshot).collect()
     }
@@ -311,28 +310,42 @@ pub fn is_observed_text(path: &str, size: Option<u64>) -> bool {
     const NAMES: [&str; 5] = ["LICENSE", "LICENCE", "merges.txt", "vocab.txt", "modules.txt"];
     let name = path.rsplit('/').next().unwrap_or(path);
     let known = SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) || NAMES.contains(&name);
-    known && size.is_some_and(|size| size <= MAX_TEXT_BYTES)
+    known && size.is_some_and(|size| size <= MAX_OBSERVED_TEXT_BYTES)
 }
 
-/// Reads the observed texts of one revision. One that the hub does not serve is left out.
+/// Reads the observed texts of one revision, each content once: those in `seen`, by content id, are not asked for again. One that the
+/// hub does not serve is left out, for the weights and the history still say much; one that another run may get is an error, lest the
+/// revision be stored without it for good.
 pub async fn read_texts(
     hub: &dyn Hub,
     name: &str,
     revision: &str,
     files: &[FileEntry],
-) -> BTreeMap<String, String> {
+    seen: &mut BTreeMap<String, String>,
+) -> Result<BTreeMap<String, String>, HubError> {
     let mut texts = BTreeMap::new();
     for file in files
         .iter()
         .filter(|file| is_observed_text(&file.path, file.size))
     {
+        if let Some(text) = file.content_id().and_then(|id| seen.get(id)) {
+            texts.insert(file.path.clone(), text.clone());
+            continue;
+        }
         match hub.text(name, revision, &file.path).await {
-            // Postgres cannot hold NUL in a text.
-            Ok(text) => _ = texts.insert(file.path.clone(), text.replace('\0', "\u{fffd}")),
+            Ok(text) => {
+                // Postgres cannot hold NUL in a text.
+                let text = text.replace('\0', "\u{fffd}");
+                if let Some(id) = file.content_id() {
+                    seen.insert(id.to_owned(), text.clone());
+                }
+                texts.insert(file.path.clone(), text);
+            }
+            Err(error) if error.is_of_this_run() => return Err(error),
             Err(error) => tracing::warn!(package = name, path = file.path, "text left out: {error}"),
         }
     }
-    texts
+    Ok(texts)
 }
 
 #[cfg(test)]
@@ -379,7 +392,10 @@ mod tests {
     fn texts_are_chosen_by_name_and_size() {
         assert!(is_observed_text("config.json", Some(10)));
         assert!(is_observed_text("onnx/README.md", Some(10)));
-        assert!(!is_observed_text("tokenizer.json", Some(MAX_TEXT_BYTES + 1)));
+        assert!(!is_observed_text(
+            "tokenizer.json",
+            Some(MAX_OBSERVED_TEXT_BYTES + 1)
+        ));
         assert!(!is_observed_text("model.safetensors", Some(10)));
         assert!(!is_observed_text("config.json", None));
     }

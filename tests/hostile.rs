@@ -64,6 +64,7 @@ impl Live {
             search: None,
             limit: None,
             level: Level::Full,
+            relist: false,
             scratch: PathBuf::new(),
         };
         let plan: CrawlPlan = options.plan(hub.as_ref());

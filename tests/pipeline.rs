@@ -20,6 +20,7 @@ async fn run(store: &Store, folder: &Path) -> CrawlReport {
         search: None,
         limit: None,
         level: Level::Full,
+        relist: false,
         scratch: scratch.path().to_owned(),
     };
     crawl(store, hub, &options, Arc::new(Silent)).await.unwrap()
@@ -121,6 +122,7 @@ async fn a_cut_off_crawl_ends_like_an_undisturbed_one() {
         search: None,
         limit: None,
         level: Level::Full,
+        relist: false,
         scratch: scratch.path().to_owned(),
     };
     for cut in [1, 5, 20, 60, 150, 400] {
@@ -180,6 +182,7 @@ async fn a_hub_that_is_not_there_is_one_sentence() {
         search: None,
         limit: None,
         level: Level::Full,
+        relist: false,
         scratch: scratch.path().to_owned(),
     };
     let error = crawl(&database.store, hub, &options, Arc::new(Silent))

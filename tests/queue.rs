@@ -69,6 +69,7 @@ fn options(scratch: &Path) -> CrawlOptions {
         search: None,
         limit: None,
         level: Level::Full,
+        relist: false,
         scratch: scratch.to_owned(),
     }
 }

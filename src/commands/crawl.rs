@@ -4,6 +4,7 @@ use super::{Global, print_json, print_text};
 use crate::fingerprint::Level;
 use crate::jobs::{CrawlOptions, CrawlReport, Progress, Silent, crawl, queue_crawl};
 use crate::postgres;
+use heirloom_crawler::{KNOWN_HUBS, OpenOptions};
 use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -16,6 +17,8 @@ Examples:
   heirloom crawl hf --author HuggingFaceTB --limit 20   an organisation, from the hub HF_ENDPOINT names
   heirloom crawl dir models/                            a folder of packages (OWNER/NAME/files)
   heirloom crawl cache                                  your Hugging Face cache
+  heirloom crawl git checkouts/                         git checkouts, with their git-LFS objects
+  heirloom crawl ollama --author library --search llama3
   heirloom crawl hf --level metadata                    names, history, shapes; no weights are downloaded
 
 A crawl that was cut off goes on where it was when the same command is given again. Packages that fail are listed and do not stop the
@@ -24,9 +27,9 @@ others; the exit code is 1 only when the hub or the database failed.";
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub struct Args {
-    /// hf, dir or cache.
+    #[arg(help = format!("One of {KNOWN_HUBS}"))]
     hub: String,
-    /// The folder, for dir and cache.
+    /// The folder, for hubs on this machine.
     folder: Option<String>,
     /// Address of the hub; HF_ENDPOINT or the public one by default.
     #[arg(long, value_name = "URL", conflicts_with = "folder")]
@@ -40,9 +43,15 @@ pub struct Args {
     /// At most this many packages.
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
-    /// metadata reads headers only; full reads every byte of the weights.
+    /// How much of the weights to read: metadata their headers, sample a few values of each tensor, full every byte.
     #[arg(long, value_enum, default_value_t = CrawlLevel::Full)]
     level: CrawlLevel,
+    /// Read the whole listing again, not only what changed since the last crawl: finds what was deleted.
+    #[arg(long)]
+    all: bool,
+    /// Stop once this many bytes of files were read from the network; the same command goes on from there.
+    #[arg(long, value_name = "BYTES", value_parser = parse_bytes)]
+    max_bytes: Option<u64>,
     /// Only queue it, for the workers of `heirloom serve` and `heirloom worker` on this database.
     #[arg(long)]
     queue: bool,
@@ -51,11 +60,18 @@ pub struct Args {
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum CrawlLevel {
     Metadata,
+    Sample,
     Full,
 }
 
 pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
-    let hub = heirloom_crawler::open(&args.hub, args.folder.as_deref().or(args.endpoint.as_deref()))?;
+    let hub = heirloom_crawler::open_with(
+        &args.hub,
+        &OpenOptions {
+            endpoint: args.folder.or(args.endpoint),
+            byte_budget: args.max_bytes,
+        },
+    )?;
     let database = postgres::open(&global.data_dir, global.database_url.as_deref()).await?;
     let options = CrawlOptions {
         author: args.author,
@@ -63,8 +79,10 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
         limit: args.limit,
         level: match args.level {
             CrawlLevel::Metadata => Level::Metadata,
+            CrawlLevel::Sample => Level::Sample,
             CrawlLevel::Full => Level::Full,
         },
+        relist: args.all,
         scratch: global.data_dir.join("downloads"),
     };
     if args.queue {
@@ -91,6 +109,22 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
         false => print_text(&describe(&report, started.elapsed()))?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// `512`, `20M`, `1.5G`, by steps of 1024.
+fn parse_bytes(text: &str) -> Result<u64, String> {
+    let bad = || format!("{text:?} is no number of bytes; write 512, 20M or 1.5G");
+    let upper = text.trim().to_ascii_uppercase();
+    let plain = upper.strip_suffix('B').unwrap_or(&upper);
+    let with_unit = [("K", 1), ("M", 2), ("G", 3), ("T", 4)]
+        .into_iter()
+        .find_map(|(unit, steps)| Some((plain.strip_suffix(unit)?, steps)));
+    let (number, steps) = with_unit.unwrap_or((plain, 0));
+    let bytes = number.parse::<f64>().map_err(|_| bad())? * 1024_f64.powi(steps);
+    match (0.0..9e15).contains(&bytes) {
+        true => Ok(bytes as u64),
+        false => Err(bad()),
+    }
 }
 
 fn describe(report: &CrawlReport, took: Duration) -> String {
@@ -150,5 +184,20 @@ impl Progress for Bar {
 
     fn inferring(&self) {
         self.bar.set_message("inferring lineage");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_bytes;
+
+    #[test]
+    fn bytes_are_written_with_or_without_a_unit() {
+        for (text, expect) in [("512", 512), ("20M", 20 << 20), ("1.5gb", 3 << 29), (" 0 ", 0)] {
+            assert_eq!(parse_bytes(text), Ok(expect));
+        }
+        for text in ["", "M", "-1", "1e99", "NaN", "ten"] {
+            assert!(parse_bytes(text).is_err(), "{text}");
+        }
     }
 }

@@ -1,5 +1,6 @@
 //! The weights of a package's revisions into stored fingerprints.
 
+use super::in_flight::InFlight;
 use super::{Progress, may_pass, stops_everything};
 use crate::fingerprint::{Fingerprint, Level, fingerprint};
 use crate::sentence::sentence;
@@ -23,6 +24,7 @@ pub struct Reading<'a> {
     /// Whole files are downloaded here, and removed once they are read.
     pub scratch: &'a Path,
     pub progress: &'a Arc<dyn Progress>,
+    pub in_flight: &'a InFlight,
 }
 
 /// What came of one package.
@@ -41,6 +43,10 @@ impl Reading<'_> {
     pub async fn read_all(&self) -> anyhow::Result<Read> {
         let mut read = Read::default();
         for revision in self.store.pending_revisions(self.package_id, self.level).await? {
+            let _turn = match &revision.weights_key {
+                Some(key) => Some(self.in_flight.enter(key).await),
+                None => None,
+            };
             if self
                 .store
                 .reuse_fingerprint(self.package_id, &revision, self.level)

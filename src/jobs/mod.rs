@@ -8,6 +8,7 @@ mod compare;
 mod conclude;
 mod crawl;
 mod fingerprint;
+mod in_flight;
 mod ingest;
 mod progress;
 mod queue;
@@ -17,7 +18,7 @@ mod trouble;
 
 pub use compare::run_diff;
 pub use conclude::{conclude_lineage, conclude_versions};
-pub use crawl::{CrawlOptions, CrawlReport, crawl};
+pub use crawl::{CrawlOptions, CrawlReport, crawl, list_page};
 pub use progress::{Progress, Silent};
 pub use queue::{CrawlJob, OpenHub, WorkerOptions, Workers, cancel_job, queue_crawl, retry_job};
 pub use schedule::next_run;

@@ -9,7 +9,10 @@ pub fn stops_everything(error: &anyhow::Error) -> bool {
         let store = cause.downcast_ref::<StoreError>();
         let hub = cause.downcast_ref::<HubError>();
         store.is_some_and(|error| error.is_transient() || matches!(error, StoreError::DiskFull { .. }))
-            || matches!(hub, Some(HubError::DiskFull { .. }))
+            || matches!(
+                hub,
+                Some(HubError::DiskFull { .. } | HubError::BudgetSpent { .. })
+            )
     })
 }
 

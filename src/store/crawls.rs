@@ -6,6 +6,7 @@
 use super::{Result, Store, StoreError, fingerprints::level_name, fingerprints::level_of};
 use crate::fingerprint::Level;
 use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
 
 /// What to crawl. Two runs with equal plans are the same crawl: a run that was cut off is resumed by the next.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -39,6 +40,36 @@ pub struct OpenCrawl {
     /// Names listed on the pages before it.
     pub listed: u64,
     pub resumed: bool,
+    pub started_at: OffsetDateTime,
+    /// The last run of the same plan that came to its end.
+    pub previous: Option<FinishedCrawl>,
+}
+
+/// What a finished crawl leaves to the next one of its plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FinishedCrawl {
+    pub id: i64,
+    /// The latest change it saw, by the hub's clock.
+    pub newest_modified: Option<OffsetDateTime>,
+    /// Of the first page of its listing.
+    pub listing_validator: Option<String>,
+}
+
+/// One page of a listing, as a crawl takes it.
+#[derive(Debug, Clone, Default)]
+pub struct CrawlPage {
+    /// Packages to be visited.
+    pub open: Vec<String>,
+    /// Packages of which nothing is new.
+    pub settled: Vec<String>,
+    /// How many of both the listing named; others were added to them.
+    pub listed: u64,
+    /// The next page; `None` after the last.
+    pub next: Option<String>,
+    /// Entries that could not be read, one sentence each.
+    pub skipped: Vec<String>,
+    pub newest_modified: Option<OffsetDateTime>,
+    pub listing_validator: Option<String>,
 }
 
 /// How far a crawl has come.
@@ -89,7 +120,7 @@ impl Store {
     pub async fn open_crawl(&self, plan: &CrawlPlan) -> Result<OpenCrawl> {
         let limit = plan.limit.map(|limit| i64::try_from(limit).unwrap_or(i64::MAX));
         let unfinished = sqlx::query!(
-            "SELECT id, cursor, listed, stage FROM crawls
+            "SELECT id, cursor, listed, stage, started_at FROM crawls
              WHERE hub = $1 AND endpoint = $2 AND author IS NOT DISTINCT FROM $3 AND search IS NOT DISTINCT FROM $4
                AND package_limit IS NOT DISTINCT FROM $5 AND level = $6 AND finished_at IS NULL
              ORDER BY id DESC LIMIT 1",
@@ -113,11 +144,13 @@ impl Store {
                 cursor: row.cursor,
                 listed: u64::try_from(row.listed).unwrap_or(0),
                 resumed: true,
+                started_at: row.started_at,
+                previous: self.finished_crawl(plan, limit).await?,
             });
         }
-        let id = sqlx::query_scalar!(
+        let row = sqlx::query!(
             "INSERT INTO crawls (hub, endpoint, author, search, package_limit, level) VALUES ($1, $2, $3, $4, $5, $6)
-             RETURNING id",
+             RETURNING id, started_at",
             plan.hub,
             plan.endpoint,
             plan.author,
@@ -128,13 +161,41 @@ impl Store {
         .fetch_one(&self.pool)
         .await?;
         Ok(OpenCrawl {
-            id,
+            id: row.id,
             plan: plan.clone(),
             stage: Stage::Listing,
             cursor: None,
             listed: 0,
             resumed: false,
+            started_at: row.started_at,
+            previous: self.finished_crawl(plan, limit).await?,
         })
+    }
+
+    async fn finished_crawl(&self, plan: &CrawlPlan, limit: Option<i64>) -> Result<Option<FinishedCrawl>> {
+        let found = sqlx::query_as!(
+            FinishedCrawl,
+            "SELECT id, newest_modified, listing_validator FROM crawls
+             WHERE hub = $1 AND endpoint = $2 AND author IS NOT DISTINCT FROM $3 AND search IS NOT DISTINCT FROM $4
+               AND package_limit IS NOT DISTINCT FROM $5 AND level = $6 AND finished_at IS NOT NULL AND error IS NULL
+             ORDER BY id DESC LIMIT 1",
+            plan.hub,
+            plan.endpoint,
+            plan.author,
+            plan.search,
+            limit,
+            level_name(plan.level)
+        );
+        Ok(found.fetch_optional(&self.pool).await?)
+    }
+
+    /// Names of packages that failed in a crawl, each once.
+    pub async fn failed_packages(&self, crawl: i64) -> Result<Vec<String>> {
+        let names = sqlx::query_scalar!(
+            r#"SELECT DISTINCT split_part(package, '@', 1) AS "name!" FROM crawl_failures WHERE crawl_id = $1 ORDER BY 1"#,
+            crawl
+        );
+        Ok(names.fetch_all(&self.pool).await?)
     }
 
     /// The plan of a crawl, finished or not.
@@ -174,33 +235,52 @@ impl Store {
         rows.into_iter().map(CrawlStateRow::crawl).collect()
     }
 
-    /// Adds the packages of one page as open ones and moves on to `next`, in one step. Says how many were not known yet.
-    pub async fn add_crawl_page(
-        &self,
-        crawl: &OpenCrawl,
-        names: &[String],
-        next: Option<&str>,
-    ) -> Result<u64> {
+    /// Adds the packages of one page, those to be visited as open ones, and moves on, in one step. Says how many were not known yet.
+    pub async fn add_crawl_page(&self, crawl: &OpenCrawl, page: &CrawlPage) -> Result<u64> {
+        let bigint = |count: u64| i64::try_from(count).unwrap_or(i64::MAX);
         let mut transaction = self.pool.begin().await?;
-        let added = sqlx::query!(
-            "INSERT INTO crawl_packages (crawl_id, name) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING",
+        let mut added = 0;
+        for (names, done) in [(&page.open, false), (&page.settled, true)] {
+            let inserted = sqlx::query!(
+                "INSERT INTO crawl_packages (crawl_id, name, done) SELECT $1, unnest($2::text[]), $3 ON CONFLICT DO NOTHING",
+                crawl.id,
+                names,
+                done
+            );
+            let inserted = inserted.execute(&mut *transaction).await?.rows_affected();
+            added += inserted;
+        }
+        let reasons: Vec<String> = page
+            .skipped
+            .iter()
+            .map(|reason| reason.replace('\0', ""))
+            .collect();
+        sqlx::query!(
+            "INSERT INTO crawl_failures (crawl_id, package, reason)
+             SELECT $1, '(entry ' || n || ' after ' || coalesce($2, 'the start') || ')', reason
+             FROM unnest($3::text[]) WITH ORDINALITY AS skipped (reason, n) ON CONFLICT DO NOTHING",
             crawl.id,
-            names
+            crawl.cursor,
+            &reasons
         )
         .execute(&mut *transaction)
         .await?;
         sqlx::query!(
-            "UPDATE crawls SET cursor = $2, listed = listed + $3, active_at = now(),
+            "UPDATE crawls SET cursor = $2, listed = listed + $3, packages = packages + $4, active_at = now(),
+                 newest_modified = greatest(newest_modified, $5), listing_validator = coalesce(listing_validator, $6),
                  stage = CASE WHEN $2::text IS NULL THEN 'packages' ELSE stage END
              WHERE id = $1",
             crawl.id,
-            next,
-            i64::try_from(names.len()).unwrap_or(i64::MAX)
+            page.next,
+            bigint(page.listed),
+            bigint(page.settled.len() as u64),
+            page.newest_modified,
+            page.listing_validator
         )
         .execute(&mut *transaction)
         .await?;
         transaction.commit().await?;
-        Ok(added.rows_affected())
+        Ok(added)
     }
 
     /// Packages of a crawl that are not done, in a stable order.

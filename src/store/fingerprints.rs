@@ -34,6 +34,24 @@ impl Store {
         Ok(rows)
     }
 
+    /// Those of `packages` that have such revisions.
+    pub async fn packages_with_pending(&self, packages: &[i64], level: Level) -> Result<Vec<i64>> {
+        let ids = sqlx::query_scalar!(
+            "SELECT DISTINCT r.package_id
+             FROM revisions r LEFT JOIN fingerprints f ON f.id = r.fingerprint_id
+             WHERE r.package_id = ANY($1) AND r.weight_files <> '{}' AND r.failure IS NULL
+               AND (f.id IS NULL OR f.version <> $2
+                    OR array_position(ARRAY['metadata', 'sample', 'full'], f.level)
+                       < array_position(ARRAY['metadata', 'sample', 'full'], $3))",
+            packages,
+            version_column(),
+            level_name(level)
+        )
+        .fetch_all(&self.pool)
+        .await?;
+        Ok(ids)
+    }
+
     /// Uses the fingerprint of the same weight files, if any revision of any package has one. True when it did.
     pub async fn reuse_fingerprint(
         &self,

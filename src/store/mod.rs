@@ -10,6 +10,7 @@
 
 pub mod api_keys;
 pub mod atlas;
+pub mod availability;
 pub mod bom;
 pub mod bulk;
 pub mod changes;
@@ -21,6 +22,7 @@ pub mod families;
 pub mod fingerprints;
 pub mod licences;
 pub mod lineage;
+mod listing;
 pub mod models;
 pub mod neighbours;
 pub mod overview;

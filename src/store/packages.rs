@@ -1,6 +1,6 @@
 //! Packages, their history and their files, as a hub gave them.
 
-use super::{Result, Store};
+use super::{Result, Store, StoreError, listing::availability_name};
 use heirloom_crawler::{FileEntry, Package, Revision};
 use sha2::{Digest, Sha256};
 use std::collections::{BTreeMap, BTreeSet};
@@ -138,7 +138,7 @@ impl Store {
     /// Those files of a revision that are at `paths`.
     pub async fn revision_files(&self, revision_id: i64, paths: &[String]) -> Result<Vec<FileEntry>> {
         let rows = sqlx::query!(
-            "SELECT path, size, sha256, blob_id FROM files WHERE revision_id = $1 AND path = ANY($2) ORDER BY path",
+            "SELECT path, size, sha256, blob_id, xet_hash FROM files WHERE revision_id = $1 AND path = ANY($2) ORDER BY path",
             revision_id,
             paths
         )
@@ -151,7 +151,7 @@ impl Store {
                 size: row.size.and_then(|size| u64::try_from(size).ok()),
                 sha256: row.sha256,
                 blob_id: row.blob_id,
-                xet_hash: None,
+                xet_hash: row.xet_hash,
             })
             .collect())
     }
@@ -160,19 +160,26 @@ impl Store {
 type Transaction<'a> = sqlx::Transaction<'a, sqlx::Postgres>;
 
 async fn upsert_package(transaction: &mut Transaction<'_>, package: &Package) -> Result<i64> {
+    let ports = package.ports.as_ref().map(serde_json::to_value).transpose();
+    let ports = ports.map_err(|source| StoreError::Json {
+        what: "a package's ports",
+        source,
+    })?;
     let id = sqlx::query_scalar!(
         r#"INSERT INTO packages AS old (hub, owner, name, url, endpoint, head, created_at, modified_at, architecture, task,
-               library, licence, tags, datasets, papers, downloads, likes, gated, base_models, base_model_relation, card, raw)
-           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22)
+               library, licence, tags, datasets, papers, downloads, likes, gated, base_models, base_model_relation, card, raw,
+               availability, io_ports)
+           VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
            ON CONFLICT (hub, owner, name) DO UPDATE SET
                url = excluded.url, endpoint = excluded.endpoint, head = excluded.head, created_at = excluded.created_at,
                modified_at = excluded.modified_at, architecture = excluded.architecture, task = excluded.task,
                library = excluded.library, licence = excluded.licence, tags = excluded.tags, datasets = excluded.datasets,
                papers = excluded.papers, downloads = excluded.downloads, likes = excluded.likes, gated = excluded.gated,
                base_models = excluded.base_models, base_model_relation = excluded.base_model_relation, card = excluded.card,
-               raw = excluded.raw, crawled_at = now(),
+               raw = excluded.raw, availability = excluded.availability, renamed_to = NULL, io_ports = excluded.io_ports,
+               crawled_at = now(),
                versions_due = old.versions_due OR old.head IS DISTINCT FROM excluded.head,
-               lineage_due = old.lineage_due OR old.base_models <> excluded.base_models
+               lineage_due = old.lineage_due OR old.head IS NULL OR old.base_models <> excluded.base_models
            RETURNING id"#,
         package.hub,
         package.owner,
@@ -195,7 +202,9 @@ async fn upsert_package(transaction: &mut Transaction<'_>, package: &Package) ->
         &package.base_models,
         package.base_model_relation,
         package.card,
-        without_nul(&package.raw)
+        without_nul(&package.raw),
+        availability_name(package.availability),
+        ports.as_ref().map(without_nul)
     )
     .fetch_one(&mut **transaction)
     .await?;
@@ -281,20 +290,22 @@ async fn insert_files(
         .collect();
     let sha256: Vec<Option<String>> = files.iter().map(|f| f.sha256.clone()).collect();
     let blobs: Vec<Option<String>> = files.iter().map(|f| f.blob_id.clone()).collect();
+    let xet: Vec<Option<String>> = files.iter().map(|f| f.xet_hash.clone()).collect();
     let texts: Vec<Option<Vec<u8>>> = files
         .iter()
         .map(|f| digests.get(f.path.as_str()).cloned())
         .collect();
     sqlx::query!(
-        "INSERT INTO files (revision_id, path, size, sha256, blob_id, text_digest)
-         SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::bytea[])
+        "INSERT INTO files (revision_id, path, size, sha256, blob_id, text_digest, xet_hash)
+         SELECT $1, * FROM unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::bytea[], $7::text[])
          ON CONFLICT (revision_id, path) DO NOTHING",
         revision_id,
         &paths,
         &sizes as &[Option<i64>],
         &sha256 as &[Option<String>],
         &blobs as &[Option<String>],
-        &texts as &[Option<Vec<u8>>]
+        &texts as &[Option<Vec<u8>>],
+        &xet as &[Option<String>]
     )
     .execute(&mut **transaction)
     .await?;
@@ -317,7 +328,7 @@ pub(super) async fn refresh_fingerprint(transaction: &mut Transaction<'_>, packa
 }
 
 /// Postgres' jsonb refuses `\u0000` in strings, which a hostile hub may send.
-fn without_nul(value: &serde_json::Value) -> serde_json::Value {
+pub(super) fn without_nul(value: &serde_json::Value) -> serde_json::Value {
     use serde_json::Value;
     match value {
         Value::String(text) => Value::String(text.replace('\0', "")),

@@ -9,6 +9,7 @@ pub use listing::list_page;
 pub use package::{PackageStep, Taken};
 
 use super::conclude::{conclude_lineage, conclude_versions};
+use super::in_flight::InFlight;
 use super::{Progress, may_pass};
 use crate::fingerprint::Level;
 use crate::sentence::sentence;
@@ -33,6 +34,8 @@ pub struct CrawlOptions {
     pub search: Option<String>,
     pub limit: Option<u64>,
     pub level: Level,
+    /// Read the whole listing, though an earlier crawl saw all but its beginning.
+    pub relist: bool,
     /// Folder for downloads on their way to a fingerprint; made when missing.
     pub scratch: PathBuf,
 }
@@ -72,7 +75,10 @@ pub async fn crawl(
     progress: Arc<dyn Progress>,
 ) -> anyhow::Result<CrawlReport> {
     let plan = options.plan(hub.as_ref());
-    let open = store.open_crawl(&plan).await?;
+    let mut open = store.open_crawl(&plan).await?;
+    if options.relist {
+        open.previous = None;
+    }
     let mut report = CrawlReport {
         crawl: open.id,
         resumed: open.resumed,
@@ -86,6 +92,7 @@ pub async fn crawl(
         level: options.level,
         scratch: &options.scratch,
         progress: &progress,
+        in_flight: &InFlight::default(),
     };
     let outcome = walk(&step, open).await;
     match outcome {

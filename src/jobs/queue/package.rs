@@ -48,6 +48,7 @@ impl PackageJob {
             level: plan.level,
             scratch: &shared.options.scratch,
             progress: &progress,
+            in_flight: &shared.in_flight,
         };
         let (outcome, trouble) = match step.run(&self.name).await {
             Ok(Taken {

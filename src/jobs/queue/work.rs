@@ -5,6 +5,7 @@ use super::diff::DiffJob;
 use super::family::FamilyJob;
 use super::package::PackageJob;
 use super::{OpenHub, QUEUE_SCHEMA, WorkerOptions};
+use crate::jobs::in_flight::InFlight;
 use crate::metrics::metrics;
 use crate::sentence::sentence;
 use crate::store::Store;
@@ -32,6 +33,7 @@ pub struct Shared {
     pub options: WorkerOptions,
     pub stop: CancellationToken,
     open_hub: OpenHub,
+    pub in_flight: Arc<InFlight>,
     hubs: Arc<Mutex<HashMap<(String, String), Arc<dyn Hub>>>>,
 }
 
@@ -49,6 +51,7 @@ impl Shared {
             options,
             stop,
             open_hub,
+            in_flight: Arc::default(),
             hubs: Arc::default(),
         }
     }
