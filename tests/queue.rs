@@ -9,7 +9,7 @@ use harness::hub::{conclusions, hub_folder, without_dates};
 use heirloom::fingerprint::Level;
 use heirloom::jobs::{CrawlOptions, OpenHub, Silent, WorkerOptions, Workers, crawl, next_run, retry_job};
 use heirloom::store::Store;
-use heirloom::store::crawls::CrawlPlan;
+use heirloom::store::crawls::{CrawlPage, CrawlPlan};
 use heirloom::store::overview::CrawlRow;
 use heirloom::store::schedules::Schedule;
 use heirloom_crawler::Hub;
@@ -201,7 +201,12 @@ async fn a_hub_that_was_away_costs_no_package_its_tries() {
         .unwrap()
         .names;
     let crawl = database.store.open_crawl(&plan(folder.path())).await.unwrap();
-    database.store.add_crawl_page(&crawl, &names, None).await.unwrap();
+    let page = CrawlPage {
+        listed: names.len() as u64,
+        open: names,
+        ..CrawlPage::default()
+    };
+    database.store.add_crawl_page(&crawl, &page).await.unwrap();
     hub.go_away(60);
     machine.workers.queue_crawl(plan(folder.path())).await.unwrap();
     let crawl = finished(&database.store).await;

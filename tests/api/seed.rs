@@ -6,7 +6,7 @@
 use heirloom::fingerprint::{Fingerprint, Level, fingerprint};
 use heirloom::lineage::{Edge, Feature, Relation, Verdict};
 use heirloom::store::Store;
-use heirloom::store::crawls::{CrawlPlan, PackageOutcome};
+use heirloom::store::crawls::{CrawlPage, CrawlPlan, PackageOutcome};
 use heirloom::store::lineage::FamilyConclusion;
 use heirloom::store::packages::{PackageFacts, RevisionFacts};
 use heirloom::versioning::{Announcement, AssignedVersion, Bump, BumpDecision, Reason};
@@ -244,10 +244,12 @@ async fn crawl(store: &Store) {
     let name = "lab/broken".to_owned();
     let reason = "model.safetensors: the header is cut off".to_owned();
     let outcome = PackageOutcome::failed(&name, reason);
-    store
-        .add_crawl_page(&crawl, std::slice::from_ref(&name), None)
-        .await
-        .unwrap();
+    let page = CrawlPage {
+        open: vec![name.clone()],
+        listed: 1,
+        ..CrawlPage::default()
+    };
+    store.add_crawl_page(&crawl, &page).await.unwrap();
     store.finish_package(crawl.id, &name, &outcome).await.unwrap();
     store.finish_crawl(crawl.id, None).await.unwrap();
 }
