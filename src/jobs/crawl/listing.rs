@@ -25,7 +25,7 @@ enum End {
 }
 
 /// Lists the page that the crawl has come to, adds its packages and moves the crawl on, all in one step: cut off before it, the page
-/// is listed again. Says how many packages were added.
+/// is listed again. Says how many packages are to be visited.
 pub async fn list_page(store: &Store, hub: &dyn Hub, crawl: &mut OpenCrawl) -> anyhow::Result<u64> {
     let previous = crawl.previous.clone();
     let filter = ListFilter {
@@ -60,6 +60,7 @@ pub async fn list_page(store: &Store, hub: &dyn Hub, crawl: &mut OpenCrawl) -> a
         taken.next = None;
         add_unlisted(store, hub, crawl, &end, &mut taken).await?;
     }
+    let to_visit = taken.open.len() as u64;
     let added = store.add_crawl_page(crawl, &taken).await?;
     if let Some(next) = &taken.next
         && (crawl.cursor.as_ref() == Some(next) || (added == 0 && listed > 0))
@@ -76,7 +77,7 @@ pub async fn list_page(store: &Store, hub: &dyn Hub, crawl: &mut OpenCrawl) -> a
         crawl.stage = Stage::Packages;
     }
     crawl.cursor = taken.next;
-    Ok(added)
+    Ok(to_visit)
 }
 
 /// Stores what a page says, and tells the packages apart that need a visit.
