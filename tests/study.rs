@@ -25,6 +25,7 @@ async fn crawled_demo() -> TestDatabase {
         search: None,
         limit: None,
         level: Level::Full,
+        relist: false,
         scratch: folder.path().join("scratch"),
     };
     std::fs::create_dir(&options.scratch).unwrap();
