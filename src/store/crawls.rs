@@ -202,7 +202,7 @@ impl Store {
     pub async fn crawl_plan(&self, id: i64) -> Result<Option<CrawlPlan>> {
         let row = sqlx::query_as!(
             CrawlStateRow,
-            "SELECT id, hub, endpoint, author, search, package_limit, level, stage, cursor, listed FROM crawls WHERE id = $1",
+            "SELECT id, hub, endpoint, author, search, package_limit, level, stage, cursor, listed, started_at FROM crawls WHERE id = $1",
             id
         )
         .fetch_optional(&self.pool)
@@ -214,20 +214,24 @@ impl Store {
     pub async fn unfinished_crawl(&self, id: i64) -> Result<Option<OpenCrawl>> {
         let row = sqlx::query_as!(
             CrawlStateRow,
-            "SELECT id, hub, endpoint, author, search, package_limit, level, stage, cursor, listed FROM crawls
+            "SELECT id, hub, endpoint, author, search, package_limit, level, stage, cursor, listed, started_at FROM crawls
              WHERE id = $1 AND finished_at IS NULL",
             id
         )
         .fetch_optional(&self.pool)
         .await?;
-        row.map(CrawlStateRow::crawl).transpose()
+        let Some(row) = row else { return Ok(None) };
+        let limit = row.package_limit;
+        let mut crawl = row.crawl()?;
+        crawl.previous = self.finished_crawl(&crawl.plan, limit).await?;
+        Ok(Some(crawl))
     }
 
     /// The crawls that wait for lineage only.
     pub async fn crawls_at_lineage(&self) -> Result<Vec<OpenCrawl>> {
         let rows = sqlx::query_as!(
             CrawlStateRow,
-            "SELECT id, hub, endpoint, author, search, package_limit, level, stage, cursor, listed FROM crawls
+            "SELECT id, hub, endpoint, author, search, package_limit, level, stage, cursor, listed, started_at FROM crawls
              WHERE stage = 'lineage' AND finished_at IS NULL ORDER BY id"
         )
         .fetch_all(&self.pool)
@@ -429,6 +433,7 @@ struct CrawlStateRow {
     stage: String,
     cursor: Option<String>,
     listed: i64,
+    started_at: OffsetDateTime,
 }
 
 impl CrawlStateRow {
@@ -448,6 +453,8 @@ impl CrawlStateRow {
             cursor: self.cursor,
             listed: u64::try_from(self.listed).unwrap_or(0),
             resumed: true,
+            started_at: self.started_at,
+            previous: None,
         })
     }
 }
