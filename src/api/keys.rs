@@ -3,28 +3,30 @@
 use super::AppState;
 use super::access::{key_digest, make_key};
 use super::error::ApiError;
-use super::extract::{Json, Path, checked_name};
-use crate::store::api_keys::ApiKeyRow;
+use super::extract::{Json, Path, bounded, checked_name};
+use crate::store::api_keys::{self as store, ApiKeyRow, Scope};
 use axum::extract::State;
 use axum::http::StatusCode;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use utoipa::ToSchema;
 
+const MAX_REQUESTS: u32 = 1_000_000;
+
 #[derive(Debug, Clone, Copy, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum KeyScope {
     Read,
-    Write,
+    Crawl,
     Admin,
 }
 
-impl KeyScope {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Read => "read",
-            Self::Write => "write",
-            Self::Admin => "admin",
+impl From<KeyScope> for Scope {
+    fn from(scope: KeyScope) -> Self {
+        match scope {
+            KeyScope::Read => Self::Read,
+            KeyScope::Crawl => Self::Crawl,
+            KeyScope::Admin => Self::Admin,
         }
     }
 }
@@ -34,6 +36,11 @@ impl KeyScope {
 pub struct ApiKey {
     name: String,
     scope: String,
+    /// Whether it is shown gated and private packages; an admin is.
+    sees_restricted: bool,
+    requests_per_minute: i32,
+    /// Of answers; `null` is without a bound.
+    bytes_per_day: Option<i64>,
     #[serde(with = "time::serde::rfc3339")]
     created_at: OffsetDateTime,
     #[serde(with = "time::serde::rfc3339::option")]
@@ -47,6 +54,9 @@ impl From<ApiKeyRow> for ApiKey {
         Self {
             name: row.name,
             scope: row.scope,
+            sees_restricted: row.sees_restricted,
+            requests_per_minute: row.requests_per_minute,
+            bytes_per_day: row.bytes_per_day,
             created_at: row.created_at,
             last_used_at: row.last_used_at,
             revoked_at: row.revoked_at,
@@ -73,6 +83,13 @@ pub async fn list(State(state): State<AppState>) -> Result<axum::Json<ApiKeyList
 pub struct NewKey {
     name: String,
     scope: KeyScope,
+    /// Show it gated and private packages.
+    #[serde(default)]
+    sees_restricted: bool,
+    #[schema(minimum = 1, default = 600)]
+    requests_per_minute: Option<u32>,
+    #[schema(minimum = 1)]
+    bytes_per_day: Option<u32>,
 }
 
 /// A key with its secret.
@@ -96,11 +113,18 @@ pub async fn add(
     let name = checked_name(new.name)?;
     let key = make_key().map_err(ApiError::NoRandomness)?;
     let scope = new.scope;
-    if !state
-        .store
-        .add_api_key(&name, &key_digest(&key), scope.as_str())
-        .await?
-    {
+    let digest = key_digest(&key);
+    let mut wanted = store::NewKey::new(&name, &digest, scope.into());
+    wanted.sees_restricted = new.sees_restricted;
+    if let Some(rate) = new.requests_per_minute {
+        let rate = bounded("requests_per_minute", Some(rate), rate, MAX_REQUESTS)?;
+        wanted.requests_per_minute = i32::try_from(rate).unwrap_or(i32::MAX);
+    }
+    if let Some(bytes) = new.bytes_per_day {
+        let bytes = bounded("bytes_per_day", Some(bytes), bytes, u32::MAX)?;
+        wanted.bytes_per_day = Some(bytes.into());
+    }
+    if !state.store.add_api_key(&wanted).await? {
         return Err(ApiError::KeyNameTaken { name });
     }
     Ok((StatusCode::CREATED, axum::Json(MadeKey { name, scope, key })))

@@ -2,12 +2,14 @@
 
 use super::{MAX_BODY_BYTES, conditional, error};
 use axum::Router;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::extract::Request;
+use axum::http::{HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::middleware::from_fn;
 use std::time::Duration;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::limit::RequestBodyLimitLayer;
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, RequestId, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -27,12 +29,8 @@ pub fn answer_conditionally<S: Clone + Send + Sync + 'static>(router: Router<S>)
 
 /// Wraps the whole server. No answer takes longer than `time_limit`.
 pub fn protect(router: Router, time_limit: Duration) -> Router {
-    let trace = TraceLayer::new_for_http().make_span_with(|request: &axum::extract::Request| {
-        let id = request
-            .extensions()
-            .get::<RequestId>()
-            .and_then(|id| id.header_value().to_str().ok())
-            .unwrap_or_default();
+    let trace = TraceLayer::new_for_http().make_span_with(|request: &Request| {
+        let id = request_id(request).unwrap_or_default();
         tracing::info_span!("request", id, method = %request.method(), path = request.uri().path())
     });
     router.layer(
@@ -61,6 +59,30 @@ pub fn protect(router: Router, time_limit: Duration) -> Router {
     )
 }
 
+/// The id that this request was given, or came with.
+pub fn request_id(request: &Request) -> Option<String> {
+    let id = request.extensions().get::<RequestId>()?;
+    id.header_value().to_str().ok().map(str::to_owned)
+}
+
+/// Lets pages of `origins` read answers, and nobody else's.
+pub fn cors(origins: &[HeaderValue]) -> CorsLayer {
+    if origins.is_empty() {
+        return CorsLayer::new();
+    }
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins.iter().cloned()))
+        .allow_methods([Method::GET, Method::POST, Method::DELETE])
+        .allow_headers([header::AUTHORIZATION, header::CONTENT_TYPE, header::IF_NONE_MATCH])
+        .expose_headers([
+            header::ETAG,
+            header::RETRY_AFTER,
+            HeaderName::from_static("ratelimit"),
+            HeaderName::from_static("ratelimit-policy"),
+            HeaderName::from_static("x-request-id"),
+        ])
+}
+
 fn fixed(name: header::HeaderName, value: HeaderValue) -> SetResponseHeaderLayer<HeaderValue> {
     SetResponseHeaderLayer::overriding(name, value)
 }
@@ -70,7 +92,6 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use axum::body::{Body, to_bytes};
-    use axum::extract::Request;
     use axum::routing::get;
     use serde_json::Value;
     use tower::ServiceExt;

@@ -58,7 +58,8 @@ impl Store {
     /// Drops every table, ours and the queue's. There is no way back but a backup.
     pub async fn drop_everything(&self) -> Result<()> {
         sqlx::raw_sql(
-            "DROP SCHEMA IF EXISTS graphile_worker CASCADE; DROP SCHEMA IF EXISTS public CASCADE; CREATE SCHEMA public",
+            "DROP SCHEMA IF EXISTS open_catalogue CASCADE; DROP SCHEMA IF EXISTS graphile_worker CASCADE;
+             DROP SCHEMA IF EXISTS public CASCADE; CREATE SCHEMA public",
         )
         .execute(&self.pool)
         .await?;

@@ -4,10 +4,13 @@ use crate::harness::TestDatabase;
 use crate::seed;
 use axum::Router;
 use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::ConnectInfo;
 use axum::http::{HeaderMap, Method, Request, StatusCode, header};
-use heirloom::api::{AppState, router};
+use axum::response::Response;
+use heirloom::api::{AppState, Config, router};
 use heirloom::store::Store;
 use serde_json::Value;
+use std::net::SocketAddr;
 use tower::ServiceExt;
 
 pub struct TestApp {
@@ -18,10 +21,17 @@ pub struct TestApp {
 impl TestApp {
     /// Over an empty database.
     pub async fn new() -> Self {
+        Self::with(Config {
+            only_loopback: true,
+            ..Config::default()
+        })
+        .await
+    }
+
+    /// Over an empty database, as `config` says.
+    pub async fn with(config: Config) -> Self {
         let database = TestDatabase::new().await;
-        let state = AppState {
-            store: database.store.clone(),
-        };
+        let state = AppState::new(database.store.clone(), config);
         Self {
             router: router(state),
             database,
@@ -54,8 +64,15 @@ impl TestApp {
         self.send(request.body(Body::empty()).unwrap()).await
     }
 
+    /// Sends from this machine, unless the request says from where; the answer's body is still to come.
+    pub async fn open(&self, mut request: Request<Body>) -> Response {
+        let extensions = request.extensions_mut();
+        extensions.get_or_insert_with(|| ConnectInfo(SocketAddr::from(([127, 0, 0, 1], 40_000))));
+        self.router.clone().oneshot(request).await.unwrap()
+    }
+
     pub async fn send(&self, request: Request<Body>) -> Answer {
-        let response = self.router.clone().oneshot(request).await.unwrap();
+        let response = self.open(request).await;
         let (parts, body) = response.into_parts();
         Answer {
             status: parts.status,

@@ -150,9 +150,9 @@ async fn keys_are_made_once_and_then_only_by_an_admin() {
     assert_eq!(first.status, StatusCode::CREATED);
     let admin = first.json()["key"].as_str().unwrap().to_owned();
     assert!(admin.starts_with("hl_") && admin.len() > 60);
-    assert_eq!(post("ci", "write", None).await.status, StatusCode::UNAUTHORIZED);
+    assert_eq!(post("ci", "crawl", None).await.status, StatusCode::UNAUTHORIZED);
     assert_eq!(app.get("/api/v1/keys").await.status, StatusCode::UNAUTHORIZED);
-    let writer = post("ci", "write", Some(&admin)).await.json()["key"]
+    let writer = post("ci", "crawl", Some(&admin)).await.json()["key"]
         .as_str()
         .unwrap()
         .to_owned();
@@ -161,11 +161,11 @@ async fn keys_are_made_once_and_then_only_by_an_admin() {
         StatusCode::FORBIDDEN
     );
     assert_eq!(
-        post("ci", "write", Some(&admin)).await.status,
+        post("ci", "crawl", Some(&admin)).await.status,
         StatusCode::CONFLICT
     );
     assert_eq!(
-        post("a b", "write", Some(&admin)).await.status,
+        post("a b", "crawl", Some(&admin)).await.status,
         StatusCode::BAD_REQUEST
     );
     let as_admin = async |method: Method, path: &str| {
