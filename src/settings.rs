@@ -40,7 +40,7 @@ const fn setting(
 }
 
 /// Every setting there is.
-pub const SETTINGS: [Setting; 8] = [
+pub const SETTINGS: [Setting; 9] = [
     setting(
         "data_dir",
         "HEIRLOOM_DATA",
@@ -67,6 +67,12 @@ pub const SETTINGS: [Setting; 8] = [
         "HEIRLOOM_LOG_FORMAT",
         Some("\"text\""),
         "text, or json for a log collector",
+    ),
+    setting(
+        "webhook_hosts",
+        "HEIRLOOM_WEBHOOK_HOSTS",
+        Some("\"\""),
+        "hosts of this machine or a private network that webhooks may be on, separated by commas",
     ),
     setting(
         "workers.concurrency",
@@ -112,6 +118,7 @@ pub struct Settings {
     pub database_url: Option<String>,
     pub listen: SocketAddr,
     pub log_format: LogFormat,
+    pub webhook_hosts: String,
     pub workers: WorkerSettings,
 }
 
@@ -129,6 +136,14 @@ pub struct WorkerSettings {
     pub hub_concurrency: u32,
     pub dead_after_seconds: u64,
     pub metrics_listen: SocketAddr,
+}
+
+impl Settings {
+    /// The hosts that webhooks may be on although they are not public.
+    pub fn webhook_hosts(&self) -> Vec<String> {
+        let hosts = self.webhook_hosts.split(',').map(str::trim);
+        hosts.filter(|host| !host.is_empty()).map(str::to_owned).collect()
+    }
 }
 
 impl WorkerSettings {
@@ -308,7 +323,7 @@ impl Settings {
             "log_format" => value
                 .as_str()
                 .is_none_or(|text| !["text", "json"].contains(&text)),
-            "data_dir" | "database_url" => !value.is_str(),
+            "data_dir" | "database_url" | "webhook_hosts" => !value.is_str(),
             _ => value.as_integer().is_none_or(|number| number < 0),
         }
     }

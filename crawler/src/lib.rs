@@ -33,7 +33,7 @@ mod recent;
 
 pub use content::Content;
 pub use error::HubError;
-pub use http::{Pace, RetryPolicy, Timeouts, Token};
+pub use http::{Pace, RetryPolicy, Timeouts, Token, is_local_name, is_public};
 pub use listing::Listing;
 pub use open::{KNOWN_HUBS, OpenOptions, open, open_with};
 pub use package::{Availability, FileEntry, Package, Port, Ports, Revision};

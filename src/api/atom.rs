@@ -1,6 +1,6 @@
 //! Renders changes as an Atom feed (RFC 4287).
 
-use super::changes::{Change, ChangeKind};
+use super::change::{Change, ChangeKind};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 use std::io;

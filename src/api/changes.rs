@@ -2,33 +2,20 @@
 
 use super::AppState;
 use super::atom;
+use super::change::{Change, ChangeKind};
 use super::cursor;
 use super::error::ApiError;
-use super::extract::{Query, bounded, empty_is_none, parse_word, word};
+use super::extract::{Query, bounded, empty_is_none, word};
 use crate::store::changes::{ChangeFilter, ChangePosition, ChangeRow};
 use axum::Json;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
 use utoipa::{IntoParams, ToSchema};
 
 const DEFAULT_LIMIT: u32 = 50;
 const MAX_LIMIT: u32 = 200;
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "kebab-case")]
-pub enum ChangeKind {
-    /// Weights changed and nothing says so.
-    SilentChange,
-    /// Something a consumer relies on broke.
-    MajorVersion,
-    /// The weights contradict the declared base.
-    ContradictedBase,
-    /// Another model was found to derive from it.
-    NewDescendant,
-}
 
 #[derive(Debug, Deserialize, IntoParams)]
 #[serde(deny_unknown_fields)]
@@ -47,39 +34,6 @@ pub struct ChangeParams {
     /// `next` of the page before.
     #[serde(default, deserialize_with = "empty_is_none")]
     cursor: Option<String>,
-}
-
-/// Something that happened to a model.
-#[derive(Serialize, ToSchema)]
-pub struct Change {
-    pub kind: ChangeKind,
-    #[serde(with = "time::serde::rfc3339")]
-    pub at: OffsetDateTime,
-    /// The model it happened to.
-    pub reference: String,
-    pub revision: Option<String>,
-    pub version: Option<String>,
-    pub detail: String,
-    /// The same change has the same id in every answer.
-    pub id: String,
-}
-
-impl TryFrom<ChangeRow> for Change {
-    type Error = ApiError;
-    fn try_from(row: ChangeRow) -> Result<Self, ApiError> {
-        Ok(Self {
-            id: format!(
-                "urn:heirloom:change:{}:{}:{}",
-                row.kind, row.source_id, row.package_id
-            ),
-            kind: parse_word(&row.kind)?,
-            at: row.at,
-            reference: format!("{}:{}/{}", row.hub, row.owner, row.name),
-            revision: row.revision,
-            version: row.version,
-            detail: row.detail,
-        })
-    }
 }
 
 #[derive(Serialize, ToSchema)]

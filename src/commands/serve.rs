@@ -1,13 +1,14 @@
 //! `heirloom serve`: the API, the dashboard and the workers in one process, until SIGTERM or Ctrl-C.
 
 use super::Global;
-use crate::api::{AppState, router};
+use crate::api::{AppState, Config, LocalTrust, router};
 use crate::fingerprint::Level;
-use crate::jobs::{WorkerOptions, Workers};
+use crate::jobs::{WebhookPolicy, WorkerOptions, Workers};
 use crate::store::Store;
 use crate::store::crawls::CrawlPlan;
 use crate::{hubserver, postgres};
 use anyhow::Context;
+use axum::http::HeaderValue;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -31,6 +32,12 @@ pub struct Args {
     /// Also serve this folder of packages as a hub of its own, and crawl it.
     #[arg(long, value_name = "DIR")]
     demo: Option<PathBuf>,
+    /// Whether requests from this machine may write and see everything without a key (on a loopback address only, unless always).
+    #[arg(long, value_enum, default_value = "until-key", value_name = "WHEN")]
+    trust_local: LocalTrust,
+    /// Let pages of this site read the API, such as https://example.org; may be given again.
+    #[arg(long = "cors-origin", value_name = "ORIGIN")]
+    cors_origins: Vec<HeaderValue>,
 }
 
 pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
@@ -52,10 +59,16 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
         _ => None,
     };
 
-    let state = AppState {
-        store: database.store.clone(),
+    let config = Config {
+        only_loopback: address.ip().is_loopback(),
+        local_trust: args.trust_local,
+        cors_origins: args.cors_origins,
+        webhooks: webhook_policy(global),
+        stop: stop.clone(),
     };
-    let serving = axum::serve(listener, router(state)).with_graceful_shutdown(stop.clone().cancelled_owned());
+    let router = router(AppState::new(database.store.clone(), config));
+    let service = router.into_make_service_with_connect_info::<SocketAddr>();
+    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
     let serving = tokio::spawn(serving.into_future());
     eprintln!("Heirloom is at http://{address}");
     tokio::select! {
@@ -77,6 +90,13 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// Where the settings let webhooks be.
+fn webhook_policy(global: &Global) -> WebhookPolicy {
+    WebhookPolicy {
+        allowed_hosts: global.settings.webhook_hosts(),
+    }
+}
+
 /// How the settings have workers work.
 pub fn worker_options(global: &Global) -> WorkerOptions {
     let settings = &global.settings.workers;
@@ -84,6 +104,7 @@ pub fn worker_options(global: &Global) -> WorkerOptions {
         concurrency: settings.concurrency,
         hub_concurrency: settings.hub_concurrency,
         dead_after: settings.dead_after(),
+        webhooks: webhook_policy(global),
         ..WorkerOptions::new(global.data_dir.join("downloads"))
     }
 }

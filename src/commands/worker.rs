@@ -2,7 +2,7 @@
 
 use super::Global;
 use super::serve::{stop_signal, worker_options};
-use crate::api::{AppState, operations};
+use crate::api::{AppState, Config, operations};
 use crate::jobs::Workers;
 use crate::postgres;
 use anyhow::Context;
@@ -45,9 +45,7 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     }
     let stop = CancellationToken::new();
     let workers = Workers::start(&database.store, options, stop.clone()).await?;
-    let state = AppState {
-        store: database.store.clone(),
-    };
+    let state = AppState::new(database.store.clone(), Config::default());
     let serving =
         axum::serve(listener, operations(state)).with_graceful_shutdown(stop.clone().cancelled_owned());
     let serving = tokio::spawn(serving.into_future());

@@ -7,6 +7,7 @@
 mod compare;
 mod conclude;
 mod crawl;
+mod delivery;
 mod fingerprint;
 mod in_flight;
 mod ingest;
@@ -19,6 +20,7 @@ mod trouble;
 pub use compare::run_diff;
 pub use conclude::{conclude_lineage, conclude_versions};
 pub use crawl::{CrawlOptions, CrawlReport, crawl, list_page};
+pub use delivery::WebhookPolicy;
 pub use progress::{Progress, Silent};
 pub use queue::{CrawlJob, OpenHub, WorkerOptions, Workers, cancel_job, queue_crawl, retry_job};
 pub use schedule::next_run;

@@ -29,6 +29,19 @@ pub struct ChangePosition {
 }
 
 impl ChangeRow {
+    /// `hub:owner/name` of the model it happened to.
+    pub fn reference(&self) -> String {
+        format!("{}:{}/{}", self.hub, self.owner, self.name)
+    }
+
+    /// The same change has the same name wherever it is told.
+    pub fn urn(&self) -> String {
+        format!(
+            "urn:heirloom:change:{}:{}:{}",
+            self.kind, self.source_id, self.package_id
+        )
+    }
+
     pub fn position(&self) -> ChangePosition {
         ChangePosition {
             at: self.at,

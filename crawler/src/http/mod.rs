@@ -17,7 +17,7 @@ mod token;
 pub use answer::Answer;
 pub use config::{ClientConfig, Pace, Timeouts, USER_AGENT, parse_endpoint, same_origin};
 pub use link::next_link;
-pub use redirect::is_local_name;
+pub use redirect::{is_local_name, is_public};
 pub use refusal::Subject;
 pub use retry::RetryPolicy;
 pub use token::Token;

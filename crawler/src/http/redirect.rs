@@ -97,7 +97,8 @@ async fn is_local(hub: &Url) -> bool {
     }
 }
 
-fn is_public(address: IpAddr) -> bool {
+/// Whether an address is neither this machine's nor a private network's.
+pub fn is_public(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {
             let [a, b, ..] = address.octets();

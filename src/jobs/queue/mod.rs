@@ -5,6 +5,7 @@
 //! job that lists, one job a package, and one job a family when the packages are done; each can be cut off anywhere and run again.
 
 mod crawl;
+mod delivery;
 mod diff;
 mod family;
 mod manage;
@@ -16,6 +17,7 @@ mod work;
 pub use crawl::CrawlJob;
 pub use manage::{cancel_job, retry_job};
 
+use crate::jobs::delivery::WebhookPolicy;
 use crate::store::Store;
 use crate::store::crawls::CrawlPlan;
 use anyhow::Context;
@@ -45,6 +47,8 @@ pub struct WorkerOptions {
     pub package_attempts: i16,
     /// Packages of a hub that does not answer are looked at again after this.
     pub hub_away: Duration,
+    /// Where webhooks may be.
+    pub webhooks: WebhookPolicy,
 }
 
 /// How the hub of a crawl is opened.
@@ -61,6 +65,7 @@ impl WorkerOptions {
             // The pauses between them add up to half an hour.
             package_attempts: 8,
             hub_away: Duration::from_secs(60),
+            webhooks: WebhookPolicy::default(),
         }
     }
 }
@@ -71,6 +76,7 @@ pub struct Workers {
     running: JoinHandle<()>,
     listening: JoinHandle<()>,
     scheduling: JoinHandle<()>,
+    telling: JoinHandle<()>,
 }
 
 impl Workers {
@@ -96,7 +102,12 @@ impl Workers {
         Ok(Self {
             running: tokio::spawn(work::work(shared)),
             listening: tokio::spawn(diff::queue_diffs(queue.clone(), store.clone(), stop.clone())),
-            scheduling: tokio::spawn(schedules::keep_schedules(queue.clone(), store.clone(), stop)),
+            scheduling: tokio::spawn(schedules::keep_schedules(
+                queue.clone(),
+                store.clone(),
+                stop.clone(),
+            )),
+            telling: tokio::spawn(delivery::queue_deliveries(queue.clone(), store.clone(), stop)),
             queue,
         })
     }
@@ -110,6 +121,7 @@ impl Workers {
     pub async fn finish(self) -> anyhow::Result<()> {
         self.listening.abort();
         self.scheduling.abort();
+        self.telling.abort();
         Ok(self.running.await?)
     }
 }

@@ -1,6 +1,7 @@
 //! The loop that takes jobs, and what every job finds in its context.
 
 use super::crawl::{CrawlJob, LookJob};
+use super::delivery::DeliveryJob;
 use super::diff::DiffJob;
 use super::family::FamilyJob;
 use super::package::PackageJob;
@@ -139,6 +140,7 @@ async fn work_once(shared: &Shared) -> anyhow::Result<()> {
         .define_job::<PackageJob>()
         .define_job::<FamilyJob>()
         .define_job::<DiffJob>()
+        .define_job::<DeliveryJob>()
         .init()
         .await?;
     Ok(worker.run().await?)
