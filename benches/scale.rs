@@ -16,7 +16,7 @@ use catalogue::{Catalogue, Names, Weights};
 use clap::Parser;
 use harness::TestDatabase;
 use heirloom::store::changes::ChangeFilter;
-use heirloom::store::models::ModelFilter;
+use heirloom::store::model_list::ModelFilter;
 use heirloom::store::similar::WeightsQuery;
 use heirloom::store::{Result, Store};
 use rand::seq::IndexedRandom;

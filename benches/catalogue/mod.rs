@@ -248,6 +248,8 @@ impl Catalogue {
             downloads: Some(downloads),
             likes: Some(downloads / 1000),
             gated: self.random.random_bool(0.03),
+            availability: Default::default(),
+            ports: None,
             base_model_relation: None,
             card: self
                 .random

@@ -3,7 +3,7 @@
 use super::AppState;
 use super::error::ApiError;
 use super::extract::Query;
-use super::models::ListParams;
+use super::model_list::ListParams;
 use crate::store::facets::FacetRow;
 use axum::Json;
 use axum::extract::State;
@@ -45,7 +45,7 @@ pub async fn count(
 ) -> Result<Json<Facets>, ApiError> {
     let rows = state
         .store
-        .count_facets(&params.into_filter(), MOST_COUNTED + 1)
+        .count_facets(&params.into_filter()?, MOST_COUNTED + 1)
         .await?;
     Ok(Json(shape(rows)))
 }

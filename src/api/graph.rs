@@ -4,7 +4,7 @@
 
 use super::atom::printable;
 use super::extract::word;
-use super::lineage::{Edge, Lineage, LineageNode};
+use super::family::{Edge, Lineage, LineageNode};
 use quick_xml::Writer;
 use quick_xml::events::{BytesDecl, BytesText, Event};
 use std::fmt::Write as _;

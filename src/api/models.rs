@@ -1,199 +1,22 @@
-//! Models: the list with its filters, and one model with its identity.
+//! One model with its identity.
 
 use super::AppState;
-use super::cursor;
 use super::error::ApiError;
-use super::extract::{ModelPath, Path, Query, bounded, empty_is_none, parse_word, word};
-use super::lineage::Edge;
+use super::extract::{ModelPath, Path};
+use super::family::Edge;
+use super::model_summary::ModelSummary;
 use crate::lineage::identity::{Identity, identity_line};
-use crate::lineage::{Relation, Verdict};
 use crate::store::Store;
-use crate::store::models::{ModelDetailRow, ModelFilter, ModelPosition, ModelSummaryRow};
+use crate::store::models::ModelDetailRow;
 use crate::weights::Finding;
 use axum::Json;
 use axum::extract::State;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use time::OffsetDateTime;
-use utoipa::{IntoParams, ToSchema};
+use utoipa::ToSchema;
 
-const DEFAULT_LIMIT: u32 = 50;
-const MAX_LIMIT: u32 = 200;
-
-/// One model as lists show it.
-#[derive(Serialize, ToSchema)]
-pub struct ModelSummary {
-    #[schema(example = "hf:owner/name")]
-    pub reference: String,
-    pub hub: String,
-    pub owner: String,
-    pub name: String,
-    pub url: Option<String>,
-    /// Newest revision, as the hub names it.
-    pub head: Option<String>,
-    #[serde(with = "time::serde::rfc3339::option")]
-    pub created_at: Option<OffsetDateTime>,
-    #[serde(with = "time::serde::rfc3339::option")]
-    pub modified_at: Option<OffsetDateTime>,
-    pub architecture: Option<String>,
-    pub task: Option<String>,
-    pub library: Option<String>,
-    pub licence: Option<String>,
-    pub downloads: Option<i64>,
-    pub likes: Option<i64>,
-    pub gated: bool,
-    /// Stored elements of the newest fingerprinted revision.
-    pub parameters: Option<i64>,
-    /// Inferred version of the newest revision.
-    pub version: Option<String>,
-    pub relation: Option<Relation>,
-    pub technique: Option<String>,
-    /// References of the parents; two or more for a merge.
-    pub parents: Vec<String>,
-    pub verdict: Option<Verdict>,
-    pub revisions: i64,
-    /// Revisions whose weights changed without a word.
-    pub silent_changes: i64,
-    /// Why the newest revision's weights could not be read.
-    pub failure: Option<String>,
-}
-
-impl TryFrom<ModelSummaryRow> for ModelSummary {
-    type Error = ApiError;
-    fn try_from(row: ModelSummaryRow) -> Result<Self, ApiError> {
-        Ok(Self {
-            relation: row.relation.as_deref().map(parse_word).transpose()?,
-            verdict: row.verdict.as_deref().map(parse_word).transpose()?,
-            reference: row.reference,
-            hub: row.hub,
-            owner: row.owner,
-            name: row.name,
-            url: row.url,
-            head: row.head,
-            created_at: row.created_at,
-            modified_at: row.modified_at,
-            architecture: row.architecture,
-            task: row.task,
-            library: row.library,
-            licence: row.licence,
-            downloads: row.downloads,
-            likes: row.likes,
-            gated: row.gated,
-            parameters: row.parameters,
-            version: row.version,
-            technique: row.technique,
-            parents: row.parents,
-            revisions: row.revisions,
-            silent_changes: row.silent_changes,
-            failure: row.failure,
-        })
-    }
-}
-
-/// Shapes many rows.
-pub fn summaries(rows: Vec<ModelSummaryRow>) -> Result<Vec<ModelSummary>, ApiError> {
-    rows.into_iter().map(ModelSummary::try_from).collect()
-}
-
-#[derive(Debug, Deserialize, IntoParams)]
-#[serde(deny_unknown_fields)]
-#[into_params(parameter_in = Query)]
-pub struct ListParams {
-    /// Part of `owner/name`, in any case.
-    #[serde(default, deserialize_with = "empty_is_none")]
-    search: Option<String>,
-    #[serde(default, deserialize_with = "empty_is_none")]
-    hub: Option<String>,
-    #[serde(default, deserialize_with = "empty_is_none")]
-    owner: Option<String>,
-    /// How it derives from its parents.
-    relation: Option<Relation>,
-    /// What the weights say of its declared base.
-    verdict: Option<Verdict>,
-    #[serde(default, deserialize_with = "empty_is_none")]
-    task: Option<String>,
-    #[serde(default, deserialize_with = "empty_is_none")]
-    library: Option<String>,
-    /// As the model's page shows it: an SPDX expression, or the hub's own word.
-    #[serde(default, deserialize_with = "empty_is_none")]
-    licence: Option<String>,
-    #[serde(default, deserialize_with = "empty_is_none")]
-    architecture: Option<String>,
-    /// `owner/name` of a base, declared by the card or found in the weights.
-    #[serde(default, deserialize_with = "empty_is_none")]
-    base: Option<String>,
-    #[param(minimum = 0)]
-    min_parameters: Option<i64>,
-    #[param(minimum = 0)]
-    max_parameters: Option<i64>,
-    /// Changed at or after this time.
-    #[serde(default, with = "time::serde::rfc3339::option")]
-    modified_since: Option<OffsetDateTime>,
-    /// Only models whose weights changed without a word.
-    #[serde(default)]
-    silent: bool,
-    #[param(minimum = 1, maximum = 200, default = 50)]
-    limit: Option<u32>,
-    /// `next` of the page before.
-    #[serde(default, deserialize_with = "empty_is_none")]
-    cursor: Option<String>,
-}
-
-impl ListParams {
-    /// Which models are meant, whatever the page.
-    pub fn into_filter(self) -> ModelFilter {
-        ModelFilter {
-            search: self.search,
-            hub: self.hub,
-            owner: self.owner,
-            relation: self.relation.map(word),
-            verdict: self.verdict.map(word),
-            task: self.task,
-            library: self.library,
-            licence: self.licence,
-            architecture: self.architecture,
-            base: self.base,
-            min_parameters: self.min_parameters,
-            max_parameters: self.max_parameters,
-            modified_since: self.modified_since,
-            silent: self.silent,
-        }
-    }
-}
-
-#[derive(Serialize, ToSchema)]
-pub struct ModelPage {
-    items: Vec<ModelSummary>,
-    /// Cursor of the next page; `null` on the last.
-    next: Option<String>,
-    /// Models that match, over all pages.
-    total: i64,
-}
-
-/// Models, most recently changed first.
-#[utoipa::path(get, path = "/models", operation_id = "list_models", tag = "models", params(ListParams), responses((status = OK, body = ModelPage)))]
-pub async fn list(
-    State(state): State<AppState>,
-    Query(params): Query<ListParams>,
-) -> Result<Json<ModelPage>, ApiError> {
-    let limit = bounded("limit", params.limit, DEFAULT_LIMIT, MAX_LIMIT)?;
-    let after = params
-        .cursor
-        .as_deref()
-        .map(cursor::decode::<ModelPosition>)
-        .transpose()?;
-    let filter = params.into_filter();
-    let total = state.store.count_models(&filter).await?;
-    let mut rows = state
-        .store
-        .list_models(&filter, after.as_ref(), i64::from(limit) + 1)
-        .await?;
-    let next = cursor::cut(&mut rows, limit, ModelSummaryRow::position)?;
-    Ok(Json(ModelPage {
-        items: summaries(rows)?,
-        next,
-        total,
-    }))
-}
+/// Children shown on a model's page; its lineage has all.
+const MAX_CHILDREN: i64 = 200;
 
 /// One model: what it is, what it was made from, what was made from it.
 #[derive(Serialize, ToSchema)]
@@ -254,7 +77,7 @@ pub async fn show(
         return Err(path.unknown());
     };
     let edge = store.edge_of(row.id).await?.map(Edge::try_from).transpose()?;
-    let children = store.edges_from(row.id, MAX_LIMIT.into()).await?;
+    let children = store.edges_from(row.id, MAX_CHILDREN).await?;
     let children = children
         .into_iter()
         .map(Edge::try_from)

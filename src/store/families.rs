@@ -79,9 +79,9 @@ impl Store {
         Ok(sqlx::query_as!(
             EdgeRow,
             r#"WITH touching AS (
-                   SELECT e.id FROM edges e WHERE e.child_id = ANY($1)
+                   (SELECT e.id FROM edges e WHERE e.child_id = ANY($1) LIMIT $2)
                    UNION
-                   SELECT ep.edge_id FROM edge_parents ep WHERE ep.parent_id = ANY($1)
+                   (SELECT ep.edge_id FROM edge_parents ep WHERE ep.parent_id = ANY($1) LIMIT $2)
                    LIMIT $2
                )
                SELECT id AS "id!", child_id AS "child_id!", parent_ids AS "parent_ids!", child AS "child!",

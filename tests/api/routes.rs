@@ -73,6 +73,41 @@ async fn models_are_filtered() {
     check("max_parameters=20&hub=dir", &["dir:local/copy"]).await;
     check("modified_since=2024-10-06T00:00:00Z", &["hf:lab/base"]).await;
     check("modified_since=2030-01-01T00:00:00Z", &[]).await;
+    check("modified_before=2024-10-06T00:00:00Z&owner=lab&search=base", &[]).await;
+    check(
+        "modified_before=2030-01-01T00:00:00Z&search=base",
+        &["hf:lab/base"],
+    )
+    .await;
+    check("tag=vision", &["hf:lab/base"]).await;
+    check("text=image+classification", &["hf:lab/base"]).await;
+    check("text=lab+-tuned+-mixed+-broken", &["hf:lab/base"]).await;
+    check("max_bytes=1", &[]).await;
+    check("version=%2A&search=base", &["hf:lab/base"]).await;
+    check("version=%3E9&search=base", &[]).await;
+}
+
+#[tokio::test]
+async fn names_that_are_nearly_right_are_found() {
+    let app = TestApp::seeded().await;
+    let found = async |query: &str| references(&app.get(&format!("/api/v1/search?q={query}")).await.json());
+    assert_eq!(found("base").await, ["hf:lab/base"]);
+    assert_eq!(found("LAB/B").await[..2], ["hf:lab/base", "hf:lab/broken"]);
+    assert_eq!(found("tuned").await, ["hf:lab/tuned"]);
+    // Without pg_trgm the parts of a name must be there, in any order.
+    assert_eq!(found("base+lab").await[0], "hf:lab/base");
+    let trigrams: bool =
+        sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_trgm')")
+            .fetch_one(app.store().pool())
+            .await
+            .unwrap();
+    if trigrams {
+        assert_eq!(found("lab/brokem").await[0], "hf:lab/broken");
+    }
+    for query in ["", "%20", &"x".repeat(201)] {
+        let answer = app.get(&format!("/api/v1/search?q={query}")).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{query}");
+    }
 }
 
 #[tokio::test]
