@@ -306,7 +306,7 @@ async fn find_revision(hub: &dyn Hub, name: &str, wanted: Option<&str>) -> anyho
 
 /// True for the small files that say what a package is and how it is used, beside its weights.
 pub fn is_observed_text(path: &str, size: Option<u64>) -> bool {
-    const SUFFIXES: [&str; 4] = [".json", ".md", ".jinja", ".py"];
+    const SUFFIXES: [&str; 5] = [".json", ".md", ".jinja", ".py", ".sig"];
     const NAMES: [&str; 5] = ["LICENSE", "LICENCE", "merges.txt", "vocab.txt", "modules.txt"];
     let name = path.rsplit('/').next().unwrap_or(path);
     let known = SUFFIXES.iter().any(|suffix| name.ends_with(suffix)) || NAMES.contains(&name);

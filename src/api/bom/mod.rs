@@ -1,18 +1,24 @@
-//! Bills of materials: one model with its files, licence, datasets and ancestry, as CycloneDX 1.6 or SPDX 3.0.1.
+//! Bills of materials: a model, or those of a lock file, with files, licence, datasets and ancestry, as CycloneDX 1.6 or SPDX 3.0.1.
 //!
-//! Enters: what the store knows of a model. Leaves: a JSON document that is the same for the same facts (its ids are digests).
+//! Enters: what the store knows of each model. Leaves: a JSON document that is the same for the same facts (its ids are digests).
 
 mod cyclonedx;
+pub mod provenance;
+mod signing;
 mod spdx;
 
+use self::signing::SignedManifest;
 use super::AppState;
 use super::error::ApiError;
-use super::extract::{ModelPath, Path, Query};
-use super::lineage::Edge;
-use super::models::ModelSummary;
-use crate::store::bom::{AncestorRow, BomFileRow};
-use crate::store::models::{FingerprintRow, ModelDetailRow};
+use super::extract::{ModelPath, Path, Query, empty_is_none, parse_reference};
+use super::family::Edge;
+use super::model_summary::ModelSummary;
+use crate::store::Store;
+use crate::store::bom::{AncestorRow, BomFileRow, BomRevisionRow};
+use crate::store::models::ModelDetailRow;
+use crate::versioning::lock::Lock;
 use axum::extract::State;
+use axum::extract::rejection::StringRejection;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
@@ -24,15 +30,24 @@ use utoipa::{IntoParams, ToSchema};
 use uuid::Uuid;
 
 const MAX_ANCESTORS: i64 = 100;
+const MAX_LOCKED: usize = 200;
 
-/// Everything a bill of materials says.
+/// Everything that is said of one model.
 struct Materials {
     model: ModelSummary,
     detail: ModelDetailRow,
     edge: Option<Edge>,
-    fingerprint: Option<FingerprintRow>,
+    revision: Option<BomRevisionRow>,
     files: Vec<BomFileRow>,
+    signed: Vec<SignedManifest>,
     ancestors: Vec<AncestorRow>,
+}
+
+/// What a bill of materials is of.
+struct Subject {
+    /// The lock file's name; `None` for a single model.
+    lock: Option<&'static str>,
+    models: Vec<Materials>,
 }
 
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
@@ -52,9 +67,12 @@ pub struct BomParams {
     #[serde(default)]
     #[param(inline)]
     format: BomFormat,
+    /// A revision or a tag; the newest without it.
+    #[serde(default, deserialize_with = "empty_is_none")]
+    revision: Option<String>,
 }
 
-/// The bill of materials of a model's newest revision.
+/// The bill of materials of a model.
 #[utoipa::path(
     get, path = "/models/{hub}/{owner}/{name}/bom", operation_id = "show_bom", tag = "models",
     params(ModelPath, BomParams),
@@ -68,52 +86,146 @@ pub async fn show(
     Path(path): Path<ModelPath>,
     Query(params): Query<BomParams>,
 ) -> Result<Response, ApiError> {
-    let store = &state.store;
+    let subject = Subject {
+        lock: None,
+        models: vec![read_materials(&state.store, path, params.revision.as_deref()).await?],
+    };
+    Ok(subject.written_as(params.format))
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct LockBomParams {
+    #[serde(default)]
+    #[param(inline)]
+    format: BomFormat,
+}
+
+/// The bill of materials of a lock file: the text of `models.lock`, all of whose models were crawled here.
+#[utoipa::path(
+    post, path = "/bom", operation_id = "show_lock_bom", tag = "models", params(LockBomParams),
+    request_body(content = String, content_type = "text/plain", description = "What `heirloom lock` wrote"),
+    responses(
+        (status = OK, content((Object = "application/vnd.cyclonedx+json"), (Object = "application/ld+json"))),
+        (status = NOT_FOUND, body = super::Problem, content_type = "application/problem+json")
+    )
+)]
+pub async fn of_lock(
+    State(state): State<AppState>,
+    Query(params): Query<LockBomParams>,
+    body: Result<String, StringRejection>,
+) -> Result<Response, ApiError> {
+    let invalid = |reason: String| ApiError::InvalidLock { reason };
+    let lock = Lock::parse(&body?).map_err(|error| invalid(error.to_string()))?;
+    if lock.models.len() > MAX_LOCKED {
+        return Err(invalid(format!("it holds more than {MAX_LOCKED} models")));
+    }
+    let mut models = Vec::new();
+    for locked in &lock.models {
+        let (path, revision) = parse_reference(&locked.reference)?;
+        let revision = locked.revision.as_deref().or(revision);
+        models.push(read_materials(&state.store, path, revision).await?);
+    }
+    let subject = Subject {
+        lock: Some("models.lock"),
+        models,
+    };
+    Ok(subject.written_as(params.format))
+}
+
+async fn read_materials(
+    store: &Store,
+    path: ModelPath,
+    revision: Option<&str>,
+) -> Result<Materials, ApiError> {
     let Some(row) = store.find_model(&path.hub, &path.owner, &path.name).await? else {
         return Err(path.unknown());
     };
-    let materials = Materials {
+    let found = store.bom_revision(row.id, revision).await?;
+    if let (None, Some(revision)) = (&found, revision) {
+        return Err(ApiError::UnknownRevision {
+            reference: path.reference(),
+            revision: revision.to_owned(),
+        });
+    }
+    let (files, signatures) = match &found {
+        Some(found) => (
+            store.bom_files(found.id).await?,
+            store.signatures(found.id).await?,
+        ),
+        None => Default::default(),
+    };
+    Ok(Materials {
         detail: store.model_detail(row.id).await?,
         edge: store.edge_of(row.id).await?.map(Edge::try_from).transpose()?,
-        fingerprint: store.newest_fingerprint(row.id).await?,
-        files: store.newest_files(row.id).await?,
+        revision: found,
+        files,
+        signed: signatures
+            .iter()
+            .filter_map(|(path, text)| signing::read(path, text))
+            .collect(),
         ancestors: store.ancestors(row.id, MAX_ANCESTORS).await?,
         model: ModelSummary::try_from(row)?,
-    };
-    let (content_type, document) = match params.format {
-        BomFormat::Cyclonedx => (
-            "application/vnd.cyclonedx+json; version=1.6",
-            cyclonedx::document(&materials),
-        ),
-        BomFormat::Spdx => ("application/ld+json", spdx::document(&materials)),
-    };
-    Ok(([(header::CONTENT_TYPE, content_type)], document.to_string()).into_response())
+    })
 }
 
-impl Materials {
-    /// The version to state: the inferred one, else the revision.
-    fn version(&self) -> Option<&str> {
-        self.model.version.as_deref().or(self.model.head.as_deref())
+impl Subject {
+    fn written_as(&self, format: BomFormat) -> Response {
+        let (content_type, document) = match format {
+            BomFormat::Cyclonedx => (
+                "application/vnd.cyclonedx+json; version=1.6",
+                cyclonedx::document(self),
+            ),
+            BomFormat::Spdx => ("application/ld+json", spdx::document(self)),
+        };
+        ([(header::CONTENT_TYPE, content_type)], document.to_string()).into_response()
     }
 
     /// When what is said was last looked at, in UTC to the second.
     fn timestamp(&self) -> String {
-        timestamp(self.detail.crawled_at)
+        let crawled = self.models.iter().map(|materials| materials.detail.crawled_at);
+        timestamp(crawled.max().unwrap_or(OffsetDateTime::UNIX_EPOCH))
     }
 
     /// A document id that changes with what is described only.
     fn id(&self, purpose: &str) -> Uuid {
-        let described = [
-            purpose,
-            &self.model.reference,
-            self.model.head.as_deref().unwrap_or_default(),
-            self.model.version.as_deref().unwrap_or_default(),
-            &self.timestamp(),
-        ];
-        let digest = Sha256::digest(described.join("\n"));
+        let mut digest = Sha256::new();
+        digest.update(format!(
+            "{purpose}\n{}\n{}",
+            self.lock.unwrap_or_default(),
+            self.timestamp()
+        ));
+        for materials in &self.models {
+            let revision = materials.revision().unwrap_or_default();
+            let version = materials.version().unwrap_or_default();
+            digest.update(format!("\n{}\n{revision}\n{version}", materials.model.reference));
+        }
+        let digest = digest.finalize();
         let mut bytes = [0_u8; 16];
         bytes.copy_from_slice(&digest[..16]);
         uuid::Builder::from_custom_bytes(bytes).into_uuid()
+    }
+}
+
+impl Materials {
+    fn revision(&self) -> Option<&str> {
+        let revision = self.revision.as_ref().map(|revision| revision.revision.as_str());
+        revision.or(self.model.head.as_deref())
+    }
+
+    /// The version to state: the inferred one, else the revision.
+    fn version(&self) -> Option<&str> {
+        let inferred = self
+            .revision
+            .as_ref()
+            .and_then(|revision| revision.version.as_deref());
+        inferred.or(self.revision())
+    }
+
+    fn purl(&self) -> String {
+        let model = &self.model;
+        package_url(&model.hub, &model.owner, &model.name, self.revision())
     }
 }
 

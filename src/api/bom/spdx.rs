@@ -1,34 +1,43 @@
-//! SPDX 3.0.1 with the AI profile: the model as an AIPackage, its files, licence, datasets and ancestors as related elements.
+//! SPDX 3.0.1 with the AI profile: models as AIPackages; their files, licence, datasets and ancestors as related elements.
 
-use super::{Materials, package_url, timestamp, without_nulls};
+use super::{AncestorRow, Materials, Subject, package_url, timestamp, without_nulls};
 use serde_json::{Value, json};
 
 const CREATION: &str = "_:creation";
 
-pub fn document(materials: &Materials) -> Value {
-    let mut elements = Elements::new(materials);
-    elements.add_model();
-    elements.add_licence();
-    elements.add_files();
-    elements.add_datasets();
-    elements.add_ancestors();
-    elements.into_document()
+pub fn document(subject: &Subject) -> Value {
+    let mut elements = Elements::new(subject);
+    let mut roots = Vec::new();
+    for (index, materials) in subject.models.iter().enumerate() {
+        let model = Model {
+            materials,
+            place: if subject.lock.is_some() {
+                format!("{index}-")
+            } else {
+                String::new()
+            },
+        };
+        roots.push(model.add_to(&mut elements));
+    }
+    if let Some(lock) = subject.lock {
+        let file = elements.add("software_File", "lock", json!({"name": lock}));
+        elements.relate("depends-on", "dependsOn", &file, &roots);
+        roots = vec![file];
+    }
+    elements.into_document(subject, &roots)
 }
 
 /// The graph in the making.
-struct Elements<'a> {
-    materials: &'a Materials,
+struct Elements {
     /// All ids are below it.
     base: String,
     graph: Vec<Value>,
 }
 
-impl<'a> Elements<'a> {
-    fn new(materials: &'a Materials) -> Self {
-        let base = format!("urn:uuid:{}", materials.id("spdx"));
+impl Elements {
+    fn new(subject: &Subject) -> Self {
         let mut elements = Self {
-            materials,
-            base,
+            base: format!("urn:uuid:{}", subject.id("spdx")),
             graph: Vec::new(),
         };
         let tool = elements.id("tool");
@@ -36,15 +45,11 @@ impl<'a> Elements<'a> {
             "type": "CreationInfo",
             "@id": CREATION,
             "specVersion": "3.0.1",
-            "created": materials.timestamp(),
+            "created": subject.timestamp(),
             "createdBy": [tool],
         }));
-        elements.add(
-            "SoftwareAgent",
-            "tool",
-            json!({"name": concat!("heirloom ", env!("CARGO_PKG_VERSION"))}),
-        );
-        elements.add("Organization", "owner", json!({"name": materials.model.owner}));
+        let name = concat!("heirloom ", env!("CARGO_PKG_VERSION"));
+        elements.add("SoftwareAgent", "tool", json!({"name": name}));
         elements
     }
 
@@ -64,130 +69,165 @@ impl<'a> Elements<'a> {
     }
 
     fn relate(&mut self, local: &str, kind: &str, from: &str, to: &[String]) {
-        let fields = json!({"relationshipType": kind, "from": from, "to": to});
-        self.add("Relationship", local, fields);
-    }
-
-    fn add_model(&mut self) {
-        let model = &self.materials.model;
-        let version = self.materials.version();
-        let released = model.modified_at.or(model.created_at);
-        let location = model.url.clone().or_else(|| {
-            Some(package_url(
-                &model.hub,
-                &model.owner,
-                &model.name,
-                model.head.as_deref(),
-            ))
-        });
-        let fields = json!({
-            "name": format!("{}/{}", model.owner, model.name),
-            "software_packageVersion": version,
-            "software_packageUrl": package_url(&model.hub, &model.owner, &model.name, model.head.as_deref()),
-            "software_downloadLocation": location,
-            "software_primaryPurpose": "model",
-            "suppliedBy": self.id("owner"),
-            "releaseTime": released.map(timestamp),
-            "ai_typeOfModel": model.architecture.as_ref().map(|architecture| [architecture]),
-            "ai_domain": model.task.as_ref().map(|task| [task]),
-            "ai_informationAboutTraining": self.materials.edge.as_ref().map(|edge| &edge.explanation),
-        });
-        self.add("ai_AIPackage", "model", fields);
-    }
-
-    fn add_licence(&mut self) {
-        let Some(licence) = self.materials.model.licence.as_deref() else {
-            return;
-        };
-        let expression = match super::Licence::parse(licence) {
-            super::Licence::Id(text) | super::Licence::Expression(text) => text.to_owned(),
-            super::Licence::Name(name) => format!("LicenseRef-{}", reference_words(name)),
-        };
-        let fields = json!({"simplelicensing_licenseExpression": expression});
-        let licence = self.add("simplelicensing_LicenseExpression", "licence", fields);
-        let model = self.id("model");
-        self.relate("declared-licence", "hasDeclaredLicense", &model, &[licence]);
-    }
-
-    fn add_files(&mut self) {
-        let materials = self.materials;
-        let hashed = materials.files.iter().enumerate();
-        let files: Vec<String> = hashed
-            .filter_map(|(index, file)| {
-                let sha256 = file.sha256.as_deref()?;
-                let hash = json!({"type": "Hash", "algorithm": "sha256", "hashValue": sha256});
-                let fields = json!({"name": file.path, "verifiedUsing": [hash]});
-                Some(self.add("software_File", &format!("file-{index}"), fields))
-            })
-            .collect();
-        if !files.is_empty() {
-            let model = self.id("model");
-            self.relate("contains", "contains", &model, &files);
+        if !to.is_empty() {
+            let fields = json!({"relationshipType": kind, "from": from, "to": to});
+            self.add("Relationship", local, fields);
         }
     }
 
-    fn add_datasets(&mut self) {
-        let materials = self.materials;
-        let datasets: Vec<String> = (0..)
-            .zip(&materials.detail.datasets)
-            .map(|(index, name): (usize, &String)| {
-                let fields = json!({
-                    "name": name,
-                    "dataset_datasetType": ["noAssertion"],
-                    "software_primaryPurpose": "data",
-                    "originatedBy": [self.id("owner")],
-                    "releaseTime": materials.timestamp(),
-                    "builtTime": materials.timestamp(),
-                    "software_downloadLocation": format!("urn:heirloom:dataset:{}", super::percent_encoded(name)),
-                });
-                self.add("dataset_DatasetPackage", &format!("dataset-{index}"), fields)
-            })
-            .collect();
-        if !datasets.is_empty() {
-            let model = self.id("model");
-            self.relate("trained-on", "trainedOn", &model, &datasets);
+    /// The profiles whose rules hold. Those of data sets ask for times and suppliers that no hub says.
+    fn into_document(mut self, subject: &Subject, roots: &[String]) -> Value {
+        let dated = |package: &&Value| package["type"] == "ai_AIPackage";
+        let is_ai = self
+            .graph
+            .iter()
+            .filter(dated)
+            .all(|package| !package["releaseTime"].is_null());
+        let mut profiles = vec!["core", "software", "simpleLicensing"];
+        if is_ai {
+            profiles.push("ai");
         }
-    }
-
-    fn add_ancestors(&mut self) {
-        let materials = self.materials;
-        let ancestors: Vec<String> = (0..)
-            .zip(&materials.ancestors)
-            .map(|(index, row): (usize, _)| {
-                let url = package_url(&row.hub, &row.owner, &row.name, row.head.as_deref());
-                let fields = json!({
-                    "name": format!("{}/{}", row.owner, row.name),
-                    "software_packageVersion": row.version.as_deref().or(row.head.as_deref()),
-                    "software_packageUrl": url,
-                    "software_downloadLocation": url,
-                    "software_primaryPurpose": "model",
-                });
-                self.add("ai_AIPackage", &format!("ancestor-{index}"), fields)
-            })
-            .collect();
-        if !ancestors.is_empty() {
-            let model = self.id("model");
-            self.relate("descends-from", "descendantOf", &model, &ancestors);
-        }
-    }
-
-    fn into_document(mut self) -> Value {
         let elements: Vec<Value> = self
             .graph
             .iter()
             .filter_map(|element| element.get("spdxId").cloned())
             .collect();
+        let name = subject
+            .models
+            .first()
+            .map(|materials| materials.model.reference.as_str());
         let fields = json!({
-            "name": self.materials.model.reference,
-            "rootElement": [self.id("model")],
+            "name": subject.lock.or(name),
+            "rootElement": roots,
             "element": elements,
-            "profileConformance": ["core", "software", "ai", "dataset", "simpleLicensing"],
+            "profileConformance": profiles,
         });
         self.add("SpdxDocument", "document", fields);
         without_nulls(json!({
             "@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld",
             "@graph": self.graph,
         }))
+    }
+}
+
+/// One model and where its elements' ids begin.
+struct Model<'a> {
+    materials: &'a Materials,
+    place: String,
+}
+
+impl Model<'_> {
+    fn local(&self, name: &str) -> String {
+        format!("{}{name}", self.place)
+    }
+
+    /// Adds the model and all that belongs to it, and returns its id.
+    fn add_to(&self, elements: &mut Elements) -> String {
+        let owner = json!({"name": self.materials.model.owner});
+        let owner = elements.add("Organization", &self.local("owner"), owner);
+        let model = elements.add("ai_AIPackage", &self.local("model"), self.package(&owner));
+        let licence: Vec<String> = self.licence(elements).into_iter().collect();
+        elements.relate(
+            &self.local("declared-licence"),
+            "hasDeclaredLicense",
+            &model,
+            &licence,
+        );
+        let files = self.files(elements);
+        elements.relate(&self.local("contains"), "contains", &model, &files);
+        let datasets = self.datasets(elements);
+        elements.relate(&self.local("trained-on"), "trainedOn", &model, &datasets);
+        let ancestors = self.ancestors(elements);
+        elements.relate(&self.local("descends-from"), "descendantOf", &model, &ancestors);
+        model
+    }
+
+    fn package(&self, owner: &str) -> Value {
+        let model = &self.materials.model;
+        let purl = self.materials.purl();
+        json!({
+            "name": format!("{}/{}", model.owner, model.name),
+            "software_packageVersion": self.materials.version(),
+            "software_packageUrl": purl,
+            "software_downloadLocation": model.url.as_ref().unwrap_or(&purl),
+            "software_primaryPurpose": "model",
+            "suppliedBy": owner,
+            "releaseTime": model.modified_at.or(model.created_at).map(timestamp),
+            "ai_typeOfModel": model.architecture.as_ref().map(|architecture| [architecture]),
+            "ai_domain": model.task.as_ref().map(|task| [task]),
+            "ai_informationAboutTraining": self.materials.edge.as_ref().map(|edge| &edge.explanation),
+        })
+    }
+
+    fn licence(&self, elements: &mut Elements) -> Option<String> {
+        let licence = self.materials.model.licence.as_deref()?;
+        let expression = match super::Licence::parse(licence) {
+            super::Licence::Id(text) | super::Licence::Expression(text) => text.to_owned(),
+            super::Licence::Name(name) => format!("LicenseRef-{}", reference_words(name)),
+        };
+        let fields = json!({"simplelicensing_licenseExpression": expression});
+        Some(elements.add(
+            "simplelicensing_LicenseExpression",
+            &self.local("licence"),
+            fields,
+        ))
+    }
+
+    fn files(&self, elements: &mut Elements) -> Vec<String> {
+        let files = self.materials.files.iter().enumerate();
+        files
+            .filter_map(|(index, file)| {
+                let sha256 = file.sha256.as_deref()?;
+                let hash = json!({"type": "Hash", "algorithm": "sha256", "hashValue": sha256});
+                let fields = json!({"name": file.path, "verifiedUsing": [hash]});
+                Some(elements.add("software_File", &self.local(&format!("file-{index}")), fields))
+            })
+            .collect()
+    }
+
+    fn datasets(&self, elements: &mut Elements) -> Vec<String> {
+        let datasets = self.materials.detail.datasets.iter().enumerate();
+        datasets
+            .map(|(index, name)| {
+                let fields = json!({
+                    "name": name,
+                    "dataset_datasetType": ["noAssertion"],
+                    "software_primaryPurpose": "data",
+                });
+                elements.add(
+                    "dataset_DatasetPackage",
+                    &self.local(&format!("dataset-{index}")),
+                    fields,
+                )
+            })
+            .collect()
+    }
+
+    fn ancestors(&self, elements: &mut Elements) -> Vec<String> {
+        let ancestors = self.materials.ancestors.iter().enumerate();
+        ancestors
+            .map(|(index, row)| self.ancestor(elements, index, row))
+            .collect()
+    }
+
+    fn ancestor(&self, elements: &mut Elements, index: usize, row: &AncestorRow) -> String {
+        let owner = json!({"name": row.owner});
+        let owner = elements.add(
+            "Organization",
+            &self.local(&format!("ancestor-{index}-owner")),
+            owner,
+        );
+        let url = package_url(&row.hub, &row.owner, &row.name, row.head.as_deref());
+        let fields = json!({
+            "name": format!("{}/{}", row.owner, row.name),
+            "software_packageVersion": row.version.as_deref().or(row.head.as_deref()),
+            "software_packageUrl": url,
+            "software_downloadLocation": url,
+            "software_primaryPurpose": "model",
+            "suppliedBy": owner,
+            "releaseTime": row.released_at.map(timestamp),
+        });
+        elements.add("ai_AIPackage", &self.local(&format!("ancestor-{index}")), fields)
     }
 }
 
