@@ -12,6 +12,8 @@ LISTEN ?= 127.0.0.1:7878
 DEMO := .heirloom/demo
 # Tests make their own databases on one throwaway cluster.
 POSTGRES := target/debug/heirloom --data-dir target/test-postgres postgres --throwaway --
+# Made by scripts/setup python; tests that need it say so where it is not there.
+PYTHON = $(wildcard $(CURDIR)/.heirloom/python/bin/python)
 NEXTEST := $(shell command -v cargo-nextest)
 # What `heirloom --version` says of a release build: the package's version and the commit.
 VERSION = $(shell sed -n '/^\[workspace.package\]/,/^\[/s/^version = "\(.*\)"/\1/p' Cargo.toml) ($(shell git describe --always --dirty 2>/dev/null || echo no commit))
@@ -32,9 +34,9 @@ rust-test: web/dist/index.html
 	@scripts/setup postgres python
 	cargo build --locked --workspace --all-targets
 ifeq ($(NEXTEST),)
-	$(POSTGRES) cargo test --locked --workspace
+	$(if $(PYTHON),HEIRLOOM_PYTHON=$(PYTHON)) $(POSTGRES) cargo test --locked --workspace
 else
-	$(POSTGRES) cargo nextest run --locked --workspace $(if $(CI),--profile ci)
+	$(if $(PYTHON),HEIRLOOM_PYTHON=$(PYTHON)) $(POSTGRES) cargo nextest run --locked --workspace $(if $(CI),--profile ci)
 endif
 
 web-test: web/dist/index.html

@@ -1,6 +1,7 @@
 //! `git log` and software-composition analysis for model weights. See ARCHITECTURE.md for the map.
 
 pub mod api;
+pub mod bulk;
 pub mod commands;
 pub mod delta;
 pub mod eval;

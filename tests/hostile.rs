@@ -9,7 +9,7 @@ use axum::extract::Request;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use harness::TestDatabase;
-use heirloom::api::{AppState, router};
+use heirloom::api::{AppState, Config, router};
 use heirloom::fingerprint::Level;
 use heirloom::jobs::{CrawlOptions, WorkerOptions, Workers, queue_crawl};
 use heirloom::store::Store;
@@ -45,9 +45,7 @@ impl Live {
         let workers = Workers::start(&database.store, options, stop.clone())
             .await
             .unwrap();
-        let state = AppState {
-            store: database.store.clone(),
-        };
+        let state = AppState::new(database.store.clone(), Config::default());
         Self {
             address: serve(router(state)).await,
             database,

@@ -6,7 +6,7 @@ mod harness;
 use axum::body::{Body, to_bytes};
 use axum::http::{Request, StatusCode};
 use harness::TestDatabase;
-use heirloom::api::{AppState, router};
+use heirloom::api::{AppState, Config, router};
 use heirloom::fingerprint::Level;
 use heirloom::jobs::{CrawlOptions, Silent, crawl};
 use heirloom::store::Store;
@@ -36,7 +36,7 @@ async fn crawled_demo() -> TestDatabase {
 }
 
 async fn get(store: &Store, path: &str) -> Value {
-    let state = AppState { store: store.clone() };
+    let state = AppState::new(store.clone(), Config::default());
     let request = Request::get(path).body(Body::empty()).unwrap();
     let response = router(state).oneshot(request).await.unwrap();
     assert_eq!(response.status(), StatusCode::OK, "{path}");

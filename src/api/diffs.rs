@@ -2,7 +2,7 @@
 
 use super::AppState;
 use super::error::ApiError;
-use super::extract::{Json, ModelPath, Path, Query, bounded, parse_word};
+use super::extract::{Json, ModelPath, Path, Query, bounded, parse_reference, parse_word};
 use crate::delta::DiffReport;
 use crate::lineage::PairOutcome;
 use crate::store::diffs::DiffRow;
@@ -169,48 +169,5 @@ async fn resolve(state: &AppState, text: &str) -> Result<String, ApiError> {
             reference,
             failure: None,
         }),
-    }
-}
-
-/// Takes `hub:owner/name[@revision]` apart.
-pub(super) fn parse_reference(text: &str) -> Result<(ModelPath, Option<&str>), ApiError> {
-    let invalid = || ApiError::InvalidReference {
-        text: text.to_owned(),
-    };
-    let (hub, rest) = text.split_once(':').ok_or_else(invalid)?;
-    let (full_name, revision) = match rest.split_once('@') {
-        Some((full_name, revision)) => (full_name, Some(revision)),
-        None => (rest, None),
-    };
-    let (owner, name) = full_name.split_once('/').ok_or_else(invalid)?;
-    if hub.is_empty() || name.is_empty() || revision.is_some_and(str::is_empty) {
-        return Err(invalid());
-    }
-    let model = ModelPath {
-        hub: hub.to_owned(),
-        owner: owner.to_owned(),
-        name: name.to_owned(),
-    };
-    Ok((model, revision))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn references_are_taken_apart() {
-        let check = |text: &str, expect: Option<(&str, Option<&str>)>| {
-            let parsed = parse_reference(text).ok();
-            let parsed = parsed.map(|(model, revision)| (model.reference(), revision));
-            let expect = expect.map(|(reference, revision)| (reference.to_owned(), revision));
-            assert_eq!(parsed, expect, "{text}");
-        };
-        check("hf:a/b", Some(("hf:a/b", None)));
-        check("hf:a/b@c0ffee", Some(("hf:a/b", Some("c0ffee"))));
-        check("hf:a/b@refs/pr/1", Some(("hf:a/b", Some("refs/pr/1"))));
-        for text in ["", "a/b", "/etc/passwd", "hf:b", "hf:a/", "hf:a/b@", ":a/b"] {
-            check(text, None);
-        }
     }
 }

@@ -4,13 +4,16 @@
 //! `application/problem+json` body. What went wrong inside goes to the log, never to the caller.
 
 use crate::store::StoreError;
-use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
-use axum::extract::{Request, rejection::BytesRejection};
+use crate::store::api_keys::Scope;
+use axum::extract::Request;
+use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection, StringRejection};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use std::any::Any;
+use std::time::Duration;
+use uuid::Uuid;
 
 /// Why a request was not answered. The text is shown to the caller unless the status is 5xx.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +56,12 @@ pub enum ApiError {
     InvalidDigest { text: String },
     #[error("{given} digests are more than the {max} that one request may hold; send the largest tensors")]
     TooManyDigests { given: usize, max: usize },
+    #[error("this is not a lock file that `heirloom lock` wrote: {reason}")]
+    InvalidLock { reason: String },
+    #[error("nothing is known of what {reference} was made from")]
+    NoEdge { reference: String },
+    #[error("q must hold from 1 to {max} bytes")]
+    InvalidSearch { max: usize },
     #[error("the cursor is not one that this route gave; start again without it")]
     InvalidCursor,
     #[error("{parameter} must be from {min} to {max}, not {value}")]
@@ -69,7 +78,17 @@ pub enum ApiError {
     #[error("the key is not valid; ask the operator for another (`heirloom user add`)")]
     KeyInvalid,
     #[error("a key of scope {scope} may not do this; ask the operator for one of scope {needed}")]
-    ScopeMissing { scope: String, needed: &'static str },
+    ScopeMissing { scope: Scope, needed: Scope },
+    #[error("more than {rate} requests a minute; try again in {} s", whole_seconds(*wait))]
+    TooManyRequests { rate: u32, wait: Duration },
+    #[error("this key was answered its {bytes} bytes of today (UTC); try again in {} s", whole_seconds(*wait))]
+    BudgetSpent { bytes: i64, wait: Duration },
+    #[error("{detail}")]
+    WebhookRefused { detail: String },
+    #[error("there is no webhook {id} of yours; list them with GET /api/v1/webhooks")]
+    UnknownWebhook { id: Uuid },
+    #[error("as many clients follow this server as it lets; try again later")]
+    TooManyStreams,
     #[error("there is or was a key named {name}; choose another name")]
     KeyNameTaken { name: String },
     #[error("there is no valid key named {name}; GET /api/v1/keys lists all")]
@@ -100,6 +119,11 @@ pub enum ApiError {
     NoRandomness(rand::rand_core::OsError),
 }
 
+/// Never sooner than it is worth trying.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_secs() + 1
+}
+
 /// The command that brings a missing model into the database.
 fn crawl_command(hub: &str, owner: &str, name: &str) -> String {
     match hub {
@@ -125,6 +149,8 @@ impl ApiError {
             | Self::UnknownTensor { .. }
             | Self::NoVersion { .. }
             | Self::UnknownDiff { .. }
+            | Self::UnknownWebhook { .. }
+            | Self::NoEdge { .. }
             | Self::UnknownKey { .. }
             | Self::UnknownSchedule { .. }
             | Self::UnknownCrawl { .. }
@@ -135,16 +161,21 @@ impl ApiError {
             | Self::InvalidDigest { .. }
             | Self::TooManyDigests { .. }
             | Self::InvalidCursor
+            | Self::InvalidSearch { .. }
+            | Self::InvalidLock { .. }
             | Self::OutOfRange { .. }
             | Self::InvalidName { .. }
             | Self::InvalidSchedule { .. }
             | Self::UnknownHub { .. }
+            | Self::WebhookRefused { .. }
             | Self::NulCharacter => StatusCode::BAD_REQUEST,
             Self::BodyTooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::KeyMissing | Self::KeyInvalid => StatusCode::UNAUTHORIZED,
             Self::ScopeMissing { .. } => StatusCode::FORBIDDEN,
+            Self::TooManyRequests { .. } | Self::BudgetSpent { .. } => StatusCode::TOO_MANY_REQUESTS,
             Self::Rejected { status, .. } => *status,
             Self::Store(error) if error.is_transient() => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyStreams => StatusCode::SERVICE_UNAVAILABLE,
             Self::Store(_) | Self::Unreadable(_) | Self::Queue(_) | Self::NoRandomness(_) => {
                 StatusCode::INTERNAL_SERVER_ERROR
             }
@@ -160,18 +191,26 @@ impl ApiError {
             Self::NoFingerprint { .. } => "no-fingerprint",
             Self::UnknownTensor { .. } => "unknown-tensor",
             Self::UnknownDiff { .. } => "unknown-diff",
+            Self::UnknownWebhook { .. } => "unknown-webhook",
+            Self::WebhookRefused { .. } => "webhook-refused",
+            Self::TooManyStreams => "too-many-streams",
             Self::InvalidReference { .. } => "invalid-reference",
             Self::InvalidRequirement { .. } => "invalid-requirement",
             Self::NoVersion { .. } => "no-version",
             Self::InvalidDigest { .. } => "invalid-digest",
             Self::TooManyDigests { .. } => "too-many-digests",
             Self::InvalidCursor => "invalid-cursor",
+            Self::InvalidSearch { .. } => "invalid-search",
+            Self::InvalidLock { .. } => "invalid-lock",
+            Self::NoEdge { .. } => "no-edge",
             Self::OutOfRange { .. } => "out-of-range",
             Self::NulCharacter => "nul-character",
             Self::BodyTooLarge { .. } => "body-too-large",
             Self::KeyMissing => "key-missing",
             Self::KeyInvalid => "key-invalid",
             Self::ScopeMissing { .. } => "scope-missing",
+            Self::TooManyRequests { .. } => "too-many-requests",
+            Self::BudgetSpent { .. } => "budget-spent",
             Self::KeyNameTaken { .. } => "key-name-taken",
             Self::UnknownKey { .. } => "unknown-key",
             Self::InvalidName { .. } => "invalid-name",
@@ -192,6 +231,7 @@ impl ApiError {
             Self::Store(error) if error.is_transient() => {
                 "the database does not answer; try again in a moment".to_owned()
             }
+            Self::TooManyStreams => self.to_string(),
             error if error.status().is_server_error() => SERVER_ERROR.to_owned(),
             error => error.to_string(),
         }
@@ -228,8 +268,8 @@ impl From<JsonRejection> for ApiError {
     }
 }
 
-impl From<BytesRejection> for ApiError {
-    fn from(rejection: BytesRejection) -> Self {
+impl From<StringRejection> for ApiError {
+    fn from(rejection: StringRejection) -> Self {
         Self::rejected(rejection.status(), rejection.body_text())
     }
 }
@@ -254,13 +294,17 @@ impl ApiError {
 impl IntoResponse for ApiError {
     fn into_response(self) -> Response {
         let status = self.status();
-        if status.is_server_error() {
+        if status.is_server_error() && !matches!(self, Self::TooManyStreams) {
             tracing::error!(error = error_chain(&self), "request failed");
         }
         let mut response = Problem::new(status, self.kind(), self.detail()).into_response();
         if status == StatusCode::UNAUTHORIZED {
             let scheme = HeaderValue::from_static("Bearer");
             response.headers_mut().insert(header::WWW_AUTHENTICATE, scheme);
+        }
+        if let Self::TooManyRequests { wait, .. } | Self::BudgetSpent { wait, .. } = &self {
+            let seconds = HeaderValue::from(whole_seconds(*wait));
+            response.headers_mut().insert(header::RETRY_AFTER, seconds);
         }
         response
     }

@@ -7,15 +7,18 @@ mod access;
 mod atlas;
 mod atom;
 mod bom;
+mod change;
 mod changes;
 mod conditional;
 mod crawls;
 mod cursor;
 mod dashboard;
 mod diffs;
+mod docs;
 mod error;
 mod extract;
 mod facets;
+mod family;
 mod graph;
 mod health;
 mod hubs;
@@ -24,6 +27,8 @@ mod keys;
 mod layers;
 mod licences;
 mod lineage;
+mod model_list;
+mod model_summary;
 mod models;
 mod names;
 mod openapi;
@@ -34,19 +39,28 @@ mod resolve;
 mod revisions;
 mod schedules;
 mod similar;
+mod streams;
 mod study;
 mod tensors;
+mod webhooks;
 
-pub use access::{KEY_PREFIX, key_digest, make_key};
+pub use access::{LocalTrust, key_digest, make_key};
 pub use error::Problem;
 pub use openapi::document;
 pub use operations::operations;
 
+use crate::jobs::WebhookPolicy;
 use crate::store::Store;
-use axum::Router;
+use axum::extract::Request;
+use axum::http::HeaderValue;
 use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
+use axum::{Extension, Router};
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -55,19 +69,64 @@ const MAX_BODY_BYTES: usize = 1 << 20;
 /// No answer takes longer.
 const TIME_LIMIT: Duration = Duration::from_secs(30);
 
+/// What an operator decides.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    /// Nobody but this machine can connect.
+    pub only_loopback: bool,
+    pub local_trust: LocalTrust,
+    /// Sites whose pages may read answers: `https://example.org`.
+    pub cors_origins: Vec<HeaderValue>,
+    pub webhooks: WebhookPolicy,
+    /// Ends the streams, which would go on for ever.
+    pub stop: CancellationToken,
+}
+
 /// What handlers work with.
 #[derive(Clone)]
 pub struct AppState {
+    /// What the caller may see.
     pub store: Store,
+    config: Arc<Config>,
+    limits: Arc<access::Limits>,
+    streams: Arc<Semaphore>,
+}
+
+impl AppState {
+    pub fn new(store: Store, config: Config) -> Self {
+        Self {
+            store,
+            config: Arc::new(config),
+            limits: Arc::default(),
+            streams: Arc::new(Semaphore::new(streams::MAX_STREAMS)),
+        }
+    }
 }
 
 /// The whole server: API, dashboard, limits and headers.
 pub fn router(state: AppState) -> Router {
+    let open = catalogue(AppState {
+        store: state.store.public(),
+        ..state.clone()
+    });
+    let whole = catalogue(state.clone());
+    let by_right = async move |Extension(caller): Extension<access::Caller>, request: Request| {
+        let router = if caller.sees_restricted { whole } else { open };
+        router.oneshot(request).await
+    };
+    let cors = layers::cors(&state.config.cors_origins);
+    let admitted = Router::new()
+        .fallback(by_right)
+        .layer(from_fn_with_state(state, access::admit));
+    layers::protect(admitted.layer(cors), TIME_LIMIT)
+}
+
+/// The API over one sight of the catalogue, and the dashboard.
+fn catalogue(state: AppState) -> Router {
     let (api, _) = routes().split_for_parts();
-    let api = api.layer(from_fn_with_state(state.clone(), access::require_right));
     let api = layers::answer_conditionally(api).layer(from_fn(operations::count_request));
     let api = api.with_state(state.clone()).merge(operations(state));
-    layers::protect(api.fallback(get(dashboard::serve)), TIME_LIMIT)
+    api.fallback(get(dashboard::serve))
 }
 
 /// Every route of the API, with its documentation.
@@ -75,8 +134,9 @@ fn routes() -> OpenApiRouter<AppState> {
     let v1 = OpenApiRouter::new()
         .routes(routes!(health::health))
         .routes(routes!(overview::overview))
-        .routes(routes!(models::list))
+        .routes(routes!(model_list::list))
         .routes(routes!(facets::count))
+        .routes(routes!(model_list::search))
         .routes(routes!(models::show))
         .routes(routes!(revisions::list))
         .routes(routes!(releases::list))
@@ -87,12 +147,18 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(similar::of_model))
         .routes(routes!(similar::identify))
         .routes(routes!(bom::show))
+        .routes(routes!(bom::of_lock))
+        .routes(routes!(bom::provenance::show))
         .routes(routes!(tensors::list))
         .routes(routes!(tensors::holders))
         .routes(routes!(diffs::request, diffs::find))
         .routes(routes!(diffs::show))
         .routes(routes!(changes::list))
         .routes(routes!(changes::follow))
+        .routes(routes!(streams::changes))
+        .routes(routes!(streams::progress))
+        .routes(routes!(webhooks::list, webhooks::add))
+        .routes(routes!(webhooks::remove))
         .routes(routes!(crawls::list, crawls::start))
         .routes(routes!(crawls::again))
         .routes(routes!(hubs::list))
@@ -107,6 +173,8 @@ fn routes() -> OpenApiRouter<AppState> {
         .routes(routes!(names::parse))
         .routes(routes!(study::show))
         .routes(routes!(study::save))
+        .route("/docs", get(docs::show))
+        .route("/docs.css", get(docs::style))
         .route("/openapi.json", get(openapi::show));
     OpenApiRouter::with_openapi(openapi::header()).nest("/api/v1", v1)
 }

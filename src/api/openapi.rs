@@ -12,7 +12,13 @@ use utoipa::openapi::{
 use utoipa::{PartialSchema, ToSchema};
 
 /// Components that callers send: there an absent property means "not given". Everywhere else every property is present.
-const REQUESTS: [&str; 3] = ["DiffRequest", "IdentifyRequest", "IdentifyTensor"];
+const REQUESTS: [&str; 5] = [
+    "DiffRequest",
+    "IdentifyRequest",
+    "IdentifyTensor",
+    "NewKey",
+    "WebhookRequest",
+];
 
 static DOCUMENT: LazyLock<String> = LazyLock::new(|| document().to_json().unwrap_or_default());
 
@@ -71,24 +77,57 @@ fn require_properties(schema: &mut RefOr<Schema>) {
     }
 }
 
-/// Every operation may answer with problem details, whatever the cause.
+/// What any request may be answered with, whatever it asks; what a route adds stands at the route.
+const ALWAYS: [(&str, &str); 5] = [
+    ("400", "A parameter that cannot be read or is out of its bounds"),
+    ("401", "A key that is missing or not valid"),
+    (
+        "404",
+        "Something that is not there, or not to be seen with this key",
+    ),
+    (
+        "429",
+        "Too many requests, or too many bytes; `Retry-After` says when to come again",
+    ),
+    ("503", "The database is away, or the answer took too long"),
+];
+const WITH_A_BODY: [(&str, &str); 4] = [
+    ("403", "A key whose scope does not reach so far"),
+    ("413", "A body that is too large"),
+    ("415", "A body of another content type"),
+    ("422", "A body unlike its schema"),
+];
+
+/// Documents each status that a caller can be answered with, with the one envelope of errors.
 fn document_problems(document: &mut OpenApi) {
-    let problem = ResponseBuilder::new()
-        .description("Problem details (RFC 9457)")
-        .content(
-            "application/problem+json",
-            ContentBuilder::new()
-                .schema(Some(Ref::from_schema_name(Problem::name())))
-                .build(),
-        )
-        .build();
     for path in document.paths.paths.values_mut() {
-        let operations = [&mut path.get, &mut path.post, &mut path.put, &mut path.delete];
-        for operation in operations.into_iter().flatten() {
-            let responses = &mut operation.responses.responses;
-            responses.insert("default".to_owned(), problem.clone().into());
+        let reading = path
+            .get
+            .iter_mut()
+            .map(|operation| (operation, &ALWAYS[..], &[][..]));
+        let writing = [&mut path.post, &mut path.put, &mut path.delete];
+        let writing = writing
+            .into_iter()
+            .flatten()
+            .map(|operation| (operation, &ALWAYS[..], &WITH_A_BODY[..]));
+        for (operation, always, with_a_body) in reading.chain(writing) {
+            for (status, description) in always.iter().chain(with_a_body) {
+                let responses = &mut operation.responses.responses;
+                responses
+                    .entry((*status).to_owned())
+                    .or_insert_with(|| problem(description).into());
+            }
         }
     }
+}
+
+fn problem(description: &str) -> utoipa::openapi::Response {
+    let schema = Ref::from_schema_name(Problem::name());
+    let content = ContentBuilder::new().schema(Some(schema)).build();
+    ResponseBuilder::new()
+        .description(description)
+        .content("application/problem+json", content)
+        .build()
 }
 
 /// Serves the document.

@@ -1,9 +1,8 @@
 //! From a version requirement to the revision that it chooses.
 
 use super::AppState;
-use super::diffs::parse_reference;
 use super::error::ApiError;
-use super::extract::Query;
+use super::extract::{Query, parse_reference};
 use crate::versioning::resolve_text;
 use axum::Json;
 use axum::extract::State;

@@ -11,13 +11,16 @@ pub mod crawl;
 pub mod diff;
 pub mod doctor;
 pub mod eval;
+pub mod export;
 pub mod fingerprint;
 pub mod hub;
 pub mod identify;
+pub mod import;
 pub mod jobs;
 pub mod lineage;
 pub mod lock;
 pub mod man;
+pub mod mcp;
 pub mod migrate;
 pub mod name;
 pub mod openapi;
@@ -174,6 +177,12 @@ pub enum Command {
     User(user::Args),
     /// Print the OpenAPI document of the REST API.
     Openapi(openapi::Args),
+    /// Write the whole database as Parquet, or in PTMTorrent's layout.
+    Export(export::Args),
+    /// Load an export into an empty database.
+    Import(import::Args),
+    /// Serve the catalogue to an assistant over standard input and output (MCP).
+    Mcp(mcp::Args),
     /// Run a command with DATABASE_URL set to the private Postgres.
     Postgres(postgres::Args),
     /// Print what your shell needs to complete commands and flags.
@@ -228,6 +237,9 @@ async fn dispatch(command: Command, global: &Global) -> anyhow::Result<ExitCode>
         Command::Jobs(args) => jobs::run(args, global).await,
         Command::Migrate(args) => migrate::run(args, global).await,
         Command::User(args) => user::run(args, global).await,
+        Command::Export(args) => export::run(args, global).await,
+        Command::Import(args) => import::run(args, global).await,
+        Command::Mcp(args) => mcp::run(args, global).await,
         Command::Openapi(args) => openapi::run(args, global).await,
         Command::Postgres(args) => postgres::run(args, global).await,
         Command::Completions(args) => completions::run(args, global).await,

@@ -11,6 +11,7 @@
 pub mod api_keys;
 pub mod atlas;
 pub mod availability;
+pub mod audit;
 pub mod bom;
 pub mod bulk;
 pub mod changes;
@@ -23,10 +24,13 @@ pub mod fingerprints;
 pub mod licences;
 pub mod lineage;
 mod listing;
+pub mod model_list;
 pub mod models;
 pub mod neighbours;
 pub mod overview;
 pub mod packages;
+pub mod progress;
+pub mod ptmtorrent;
 pub mod queued;
 pub mod releases;
 pub mod revisions;
@@ -34,13 +38,16 @@ pub mod schedules;
 pub mod server;
 pub mod similar;
 pub mod study;
+pub mod tables;
 pub mod tensors;
 pub mod versions;
+pub mod watch;
+pub mod webhooks;
 
 pub use error::StoreError;
 
-use sqlx::Connection;
 use sqlx::postgres::{PgConnectOptions, PgConnection, PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection};
 use std::str::FromStr;
 use std::time::{Duration, Instant};
 
@@ -48,6 +55,7 @@ use std::time::{Duration, Instant};
 pub type Result<T> = std::result::Result<T, StoreError>;
 
 static MIGRATIONS: sqlx::migrate::Migrator = sqlx::migrate!();
+const OPEN_CATALOGUE: &str = include_str!("open_catalogue.sql");
 
 /// Connections of one process. A server and its workers stay well under Postgres' default of 100.
 const MAX_CONNECTIONS: u32 = 16;
@@ -58,7 +66,11 @@ const START_TIMEOUT: Duration = Duration::from_secs(60);
 /// A connected database. Cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Store {
+    /// One of the two below.
     pool: sqlx::PgPool,
+    whole: sqlx::PgPool,
+    /// Connections that see nothing restricted: `open_catalogue.sql`.
+    open: sqlx::PgPool,
 }
 
 impl Store {
@@ -68,16 +80,83 @@ impl Store {
             .map_err(|source| StoreError::Url { source })?
             .application_name("heirloom");
         first_connection(&options).await?.close().await?;
-        let pool = PgPoolOptions::new()
-            .max_connections(MAX_CONNECTIONS)
-            .acquire_timeout(CONNECT_TIMEOUT)
-            .connect_lazy_with(options);
-        Ok(Self { pool })
+        // Filters are written as `$1 IS NULL OR …`: only a plan for the values at hand drops those that are not given.
+        let options = options.options([("plan_cache_mode", "force_custom_plan")]);
+        let pool = || {
+            PgPoolOptions::new()
+                .max_connections(MAX_CONNECTIONS)
+                .acquire_timeout(CONNECT_TIMEOUT)
+        };
+        let open = options
+            .clone()
+            .options([("search_path", "open_catalogue,public")]);
+        let whole = pool().connect_lazy_with(options);
+        Ok(Self {
+            pool: whole.clone(),
+            whole,
+            open: pool().connect_lazy_with(open),
+        })
+    }
+
+    /// The same catalogue without what gated and private packages hold, whatever is asked of it.
+    pub fn public(&self) -> Self {
+        Self {
+            pool: self.open.clone(),
+            ..self.clone()
+        }
+    }
+
+    /// The whole catalogue again, and what belongs to no package.
+    pub fn whole(&self) -> Self {
+        Self {
+            pool: self.whole.clone(),
+            ..self.clone()
+        }
     }
 
     /// Brings the schema up to date. Several processes may call this at once: the migrator takes a lock.
     pub async fn migrate(&self) -> Result<()> {
+        let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
+        let newest = newest.unwrap_or_default();
+        // Its views would be in the way of migrations, and are made of what these leave.
+        let stale = self
+            .open_catalogue_version()
+            .await?
+            .is_none_or(|version| version < newest);
+        if stale {
+            sqlx::raw_sql("DROP SCHEMA IF EXISTS open_catalogue CASCADE")
+                .execute(&self.pool)
+                .await?;
+        }
         MIGRATIONS.run(&self.pool).await?;
+        if stale {
+            self.make_open_catalogue(newest).await?;
+        }
+        Ok(())
+    }
+
+    /// Version of the schema that the views of `open_catalogue` were made of.
+    async fn open_catalogue_version(&self) -> Result<Option<i64>> {
+        let comment: Option<String> = sqlx::query_scalar(
+            "SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = 'open_catalogue'",
+        )
+        .fetch_optional(&self.pool)
+        .await?
+        .flatten();
+        Ok(comment.and_then(|version| version.parse().ok()))
+    }
+
+    async fn make_open_catalogue(&self, version: i64) -> Result<()> {
+        let mut transaction = self.pool.begin().await?;
+        sqlx::raw_sql("SELECT pg_advisory_xact_lock(hashtext('open_catalogue')); DROP SCHEMA IF EXISTS open_catalogue CASCADE")
+            .execute(&mut *transaction)
+            .await?;
+        sqlx::raw_sql(OPEN_CATALOGUE).execute(&mut *transaction).await?;
+        let comment = format!("COMMENT ON SCHEMA open_catalogue IS '{version}'");
+        sqlx::raw_sql(AssertSqlSafe(comment))
+            .execute(&mut *transaction)
+            .await?;
+        transaction.commit().await?;
         Ok(())
     }
 
@@ -94,7 +173,8 @@ impl Store {
 
     /// Closes every connection; later calls fail.
     pub async fn close(&self) {
-        self.pool.close().await;
+        self.open.close().await;
+        self.whole.close().await;
     }
 }
 

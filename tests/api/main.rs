@@ -9,7 +9,9 @@ mod errors;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod http;
+mod restricted;
 mod routes;
 mod seed;
 mod service;
 mod versions;
+mod watch;

@@ -126,6 +126,7 @@ function search(query: URLSearchParams) {
     items: found.slice(start, end),
     next: end < found.length ? String(end) : null,
     total: found.length,
+    total_is_exact: true,
   };
 }
 

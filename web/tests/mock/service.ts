@@ -109,11 +109,14 @@ export function removeSchedule(name: string): boolean {
   return at >= 0;
 }
 
+const bounds = { sees_restricted: false, requests_per_minute: 600, bytes_per_day: null };
+
 export const keys: ApiKey[] = [
-  { name: "root", scope: "admin", created_at: daysBefore(40), last_used_at: minutesAgo(3), revoked_at: null },
+  { ...bounds, name: "root", scope: "admin", created_at: daysBefore(40), last_used_at: minutesAgo(3), revoked_at: null },
   {
+    ...bounds,
     name: "old-laptop",
-    scope: "write",
+    scope: "crawl",
     created_at: daysBefore(90),
     last_used_at: null,
     revoked_at: daysBefore(30),
@@ -121,6 +124,6 @@ export const keys: ApiKey[] = [
 ];
 
 export function addKey(name: string, scope: KeyScope): string {
-  keys.push({ name, scope, created_at: minutesAgo(0), last_used_at: null, revoked_at: null });
+  keys.push({ ...bounds, name, scope, created_at: minutesAgo(0), last_used_at: null, revoked_at: null });
   return `hl_${"0f".repeat(32)}`;
 }
