@@ -9,9 +9,13 @@
 use futures::StreamExt;
 use futures::stream;
 use heirloom::api::{AppState, Config, router};
+use heirloom::fingerprint::{Level, fingerprint};
 use heirloom::postgres::{Cluster, Durability};
 use heirloom::store::Store;
+use heirloom::weights::{Checkpoint, WeightFile};
+use safetensors::tensor::{Dtype, TensorView};
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::net::TcpListener;
 
@@ -119,7 +123,7 @@ const QUESTIONS: [Question; 9] = [
     Question {
         name: "search by part of a name",
         aim: 50,
-        path: |model, _| format!("/search?q={}-{}", WORDS[model % WORDS.len()], model % 1000),
+        path: |model, _| format!("/search?q={}-7b-{}", WORDS[model % WORDS.len()], model % 1000),
     },
     Question {
         name: "search with a letter wrong",
@@ -219,12 +223,13 @@ async fn fill(store: &Store, models: usize) {
     let start = Instant::now();
     let words = WORDS.map(|word| format!("'{word}'")).join(",");
     let name = format!("(ARRAY[{words}])[1 + i % 10] || '-7b-' || i");
+    let data = hex::encode(fingerprint_bytes());
     let statements = [
         "ALTER TABLE edge_parents DISABLE TRIGGER note_change".to_owned(),
         "TRUNCATE packages, fingerprints, change_log CASCADE".to_owned(),
         format!(
             "INSERT INTO fingerprints (id, version, level, weights_key, parameters, bytes, architecture, data) OVERRIDING SYSTEM VALUE
-             SELECT i, 1, 'full', md5(i::text), i * 1000, i * 4000, 'architecture-' || i % 5000, '' FROM generate_series(1, {models}) i"
+             SELECT i, 1, 'full', md5(i::text), i * 1000, i * 4000, 'architecture-' || i % 5000, '\\x{data}' FROM generate_series(1, {models}) i"
         ),
         format!(
             "INSERT INTO packages (id, hub, owner, name, endpoint, head, created_at, modified_at, architecture, task, licence, downloads,
@@ -260,4 +265,18 @@ async fn fill(store: &Store, models: usize) {
             .unwrap();
     }
     eprintln!("filled in {:.0} s", start.elapsed().as_secs_f64());
+}
+
+/// The stored form of a model with one small tensor: what every synthetic model has.
+fn fingerprint_bytes() -> Vec<u8> {
+    let values: Vec<u8> = (0..16_u8)
+        .flat_map(|value| f32::from(value).to_le_bytes())
+        .collect();
+    let tensor = TensorView::new(Dtype::F32, vec![4, 4], &values).unwrap();
+    let file = WeightFile {
+        name: "model.safetensors".to_owned(),
+        bytes: Arc::new(safetensors::serialize([("weight", tensor)], None).unwrap()),
+    };
+    let checkpoint = Checkpoint::open(vec![file]).unwrap();
+    fingerprint(&checkpoint, Level::Full, &|_| {}).unwrap().to_bytes()
 }

@@ -474,6 +474,8 @@ export function reportOf(
       non_finite: 0,
       rank: still || index % 9 > 6 ? null : 16,
       rank_above: !still && index % 9 > 6 ? 64 : null,
+      histogram: null,
+      singular_values: [],
     };
   });
   const changed = tensors.filter((tensor) => tensor.changed > 0);
@@ -483,6 +485,8 @@ export function reportOf(
       removed: [],
       added: a === b ? [] : ["model.layers.0.self_attn.q_proj.bias"],
       reshaped: [],
+      blocks: [],
+      layers: [],
       identical_tensors: tensors.length - changed.length,
       changed_tensors: changed.length,
       elements: tensors.reduce((sum, { elements }) => sum + elements, 0),

@@ -112,7 +112,14 @@ export function removeSchedule(name: string): boolean {
 const bounds = { sees_restricted: false, requests_per_minute: 600, bytes_per_day: null };
 
 export const keys: ApiKey[] = [
-  { ...bounds, name: "root", scope: "admin", created_at: daysBefore(40), last_used_at: minutesAgo(3), revoked_at: null },
+  {
+    ...bounds,
+    name: "root",
+    scope: "admin",
+    created_at: daysBefore(40),
+    last_used_at: minutesAgo(3),
+    revoked_at: null,
+  },
   {
     ...bounds,
     name: "old-laptop",
