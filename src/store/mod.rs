@@ -10,8 +10,8 @@
 
 pub mod api_keys;
 pub mod atlas;
-pub mod availability;
 pub mod audit;
+pub mod availability;
 pub mod bom;
 pub mod bulk;
 pub mod changes;

@@ -7,7 +7,7 @@ use heirloom::api::key_digest;
 use heirloom::fingerprint::Level;
 use heirloom::store::Store;
 use heirloom::store::api_keys::{NewKey, Scope};
-use heirloom::store::crawls::{CrawlPlan, PackageOutcome};
+use heirloom::store::crawls::{CrawlPage, CrawlPlan, PackageOutcome};
 
 /// Routes that name `hf:lab/tuned`, which is gated, to those who may see it.
 const NAMING: [&str; 14] = [
@@ -65,10 +65,11 @@ async fn fail_to_crawl_tuned(store: &Store) {
     };
     let crawl = store.open_crawl(&plan).await.unwrap();
     let name = "lab/tuned".to_owned();
-    store
-        .add_crawl_page(&crawl, std::slice::from_ref(&name), None)
-        .await
-        .unwrap();
+    let page = CrawlPage {
+        open: vec![name.clone()],
+        ..CrawlPage::default()
+    };
+    store.add_crawl_page(&crawl, &page).await.unwrap();
     let outcome = PackageOutcome::failed(&name, "the hub refused".to_owned());
     store.finish_package(crawl.id, &name, &outcome).await.unwrap();
 }
