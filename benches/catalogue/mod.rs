@@ -262,7 +262,6 @@ impl Catalogue {
             task: Some(task),
             tags,
             base_models,
-            ..Package::default()
         }
     }
 }

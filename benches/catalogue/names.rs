@@ -50,7 +50,7 @@ impl Names {
 
     /// The next name.
     pub fn next(&mut self, random: &mut ChaCha8Rng) -> (String, String) {
-        while let Some((owner, name)) = self.real.next() {
+        for (owner, name) in self.real.by_ref() {
             if self.given.insert(hash(&owner, &name)) {
                 return (owner, name);
             }

@@ -16,6 +16,7 @@ use crate::{
 use async_trait::async_trait;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 use std::time::Duration;
 use url::Url;
@@ -154,7 +155,7 @@ impl ModelScope {
                 Some((revision, id))
             })
             .collect();
-        tags.sort_by(|(one, _), (other, _)| other.date.cmp(&one.date));
+        tags.sort_by_key(|(revision, _)| Reverse(revision.date));
         history.extend(tags);
         for (revision, branch) in &history {
             self.branches

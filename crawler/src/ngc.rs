@@ -13,6 +13,7 @@ use crate::{
 use async_trait::async_trait;
 use base64::Engine;
 use serde_json::{Value, json};
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use url::Url;
 
@@ -140,7 +141,7 @@ impl Hub for Ngc {
             .all_pages(url, "modelVersions", Subject::Package(name))
             .await?;
         let mut revisions: Vec<Revision> = versions.iter().filter_map(read_version).collect();
-        revisions.sort_by(|one, other| other.date.cmp(&one.date));
+        revisions.sort_by_key(|revision| Reverse(revision.date));
         Ok(revisions)
     }
 

@@ -102,7 +102,7 @@ fn is_f16_exact(value: f32) -> bool {
     // Past 23 spare bits no number is left; the range below says so.
     let spare_bits = (13 + SMALLEST_NORMAL.saturating_sub(exponent)).min(31);
     let mantissa = bits & 0x7F_FFFF | 0x80_0000;
-    let is_in_range = (exponent >= 103) & (exponent <= 142);
+    let is_in_range = (103..=142).contains(&exponent);
     (is_in_range & (mantissa & ((1 << spare_bits) - 1) == 0)) | (bits << 1 == 0)
 }
 

@@ -16,7 +16,7 @@ pub const SIGNATURE_LENGTH: usize = 64;
 const ROWS: u16 = 4;
 const COLS: u16 = 8;
 
-const PLACE_SEED: u64 = 0x7368_6170_65;
+const PLACE_SEED: u64 = 0x73_6861_7065;
 const STEP_SEED: u64 = 0x7374_6570;
 const SIGN_SEED: u64 = 0x7369_676E;
 

@@ -93,13 +93,13 @@ impl Sample {
     fn shown(&self, base: usize, task: usize, open: &[bool]) -> Option<(f64, usize, usize)> {
         let mut bins = [0usize; BINS];
         let mut able = 0;
-        for index in 0..self.child.len() {
+        for (index, &is_open) in open.iter().enumerate() {
             let Some((moved, way)) = self.changes(base, task, index) else {
                 continue;
             };
             able += 1;
             let ratio = moved / way;
-            if open[index] && ratio > LEAST_RATIO {
+            if is_open && ratio > LEAST_RATIO {
                 let bin = ((ratio / LEAST_RATIO).ln() / BIN) as usize;
                 if bin < BINS {
                     bins[bin] += 1;

@@ -26,6 +26,9 @@ const BEATS_UNTIL_DEAD: u32 = 6;
 /// How soon workers that lost the database look for it again.
 const RESTART_AFTER: Duration = Duration::from_secs(1);
 
+/// Hubs by id and endpoint.
+type OpenHubs = HashMap<(String, String), Arc<dyn Hub>>;
+
 /// What jobs find in their context.
 #[derive(Clone)]
 pub struct Shared {
@@ -35,7 +38,7 @@ pub struct Shared {
     pub stop: CancellationToken,
     open_hub: OpenHub,
     pub in_flight: Arc<InFlight>,
-    hubs: Arc<Mutex<HashMap<(String, String), Arc<dyn Hub>>>>,
+    hubs: Arc<Mutex<OpenHubs>>,
 }
 
 impl Shared {

@@ -28,7 +28,7 @@ impl Matching<'_> {
         if !moves.iter().any(moved) {
             return;
         }
-        for (_, tensors) in &child.members {
+        for tensors in child.members.values() {
             tensors.values().for_each(|index| self.of_child[*index] = None);
         }
         self.recount();

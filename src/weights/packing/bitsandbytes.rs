@@ -46,7 +46,7 @@ pub(super) fn recognise_four_bits(stored: &Stored<'_>, state: &TensorInfo) -> Op
         _ => None,
     };
     let decoder = FourBits {
-        codes: codes.as_bytes(),
+        codes: codes.into_bytes(),
         levels: stored.small_values(&part("quant_map"))?.try_into().ok()?,
         scales: stored.matrix(&part("absmax"))?.flat(),
         block: read.blocksize,

@@ -73,7 +73,7 @@ fn stored_shape(stored: &Stored<'_>, name: &str) -> Option<Vec<u64>> {
     // Exact in f32 for the sides of any matrix.
     sides
         .into_iter()
-        .map(|side| (side >= 0.0 && side < 1e7).then_some(side as u64))
+        .map(|side| (0.0..1e7).contains(&side).then_some(side as u64))
         .collect()
 }
 

@@ -176,7 +176,7 @@ impl Matrix {
     }
 
     /// The same bytes in one row, whatever the type (4-bit codes may be stored as floats).
-    pub fn as_bytes(self) -> Self {
+    pub fn into_bytes(self) -> Self {
         let (_, size) = self.dtype.block();
         Self {
             dtype: Dtype::U8,
