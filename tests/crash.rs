@@ -18,7 +18,7 @@ use rand_chacha::ChaCha8Rng;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::time::Duration;
@@ -111,6 +111,10 @@ impl Scene<'_> {
     async fn end(&mut self, victim: Victim) {
         let mut child = self.spawn(victim).await;
         let database = loop {
+            if let Some(status) = child.try_wait().unwrap().filter(|status| !status.success()) {
+                let said = std::fs::read_to_string(self.said()).unwrap();
+                panic!("{victim:?} could not finish what was left: {status}\n{said}");
+            }
             let database = open(self.data, None).await.unwrap();
             if stage(&database.store).await == "after the crawl" {
                 break database;
@@ -129,6 +133,11 @@ impl Scene<'_> {
         let found = without_dates(conclusions(&database.store).await);
         assert_eq!(found, self.expected);
         self.compared += 1;
+    }
+
+    /// Where what a victim says on standard error is kept.
+    fn said(&self) -> PathBuf {
+        self.data.join("said")
     }
 
     /// Drops all tables, so that a migration has something to do.
@@ -160,7 +169,7 @@ impl Scene<'_> {
             .env("HEIRLOOM_DEAD_AFTER_SECONDS", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
+            .stderr(std::fs::File::create(self.said()).unwrap())
             .spawn()
             .unwrap()
     }

@@ -311,3 +311,15 @@ async fn an_api_server_and_a_worker_share_the_work_and_stop_in_time() {
         assert!(took < STOP_WITHIN, "{took:?}");
     }
 }
+
+#[tokio::test]
+async fn several_processes_may_bring_the_schema_up_to_date_at_once() {
+    let database = TestDatabase::empty().await;
+    let stores = [
+        database.store.clone(),
+        Store::connect(&database.url).await.unwrap(),
+    ];
+    let [one, other] = stores.map(|store| tokio::spawn(async move { store.migrate().await }));
+    one.await.unwrap().unwrap();
+    other.await.unwrap().unwrap();
+}

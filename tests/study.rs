@@ -166,7 +166,7 @@ async fn check_releases(database: &TestDatabase) {
     );
     assert_eq!(second["predecessor"], first["reference"]);
     assert_eq!(second["declared"], "0.2.0");
-    assert_eq!(second["bump"], "minor");
+    assert_eq!(second["bump"], "minor", "{second}");
     assert_eq!(second["inferred"], "0.1.1");
     assert_eq!(
         second["silent"], false,

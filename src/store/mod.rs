@@ -114,25 +114,32 @@ impl Store {
         }
     }
 
-    /// Brings the schema up to date. Several processes may call this at once: the migrator takes a lock.
+    /// Brings the schema up to date. Several processes may call this at once: they take turns.
     pub async fn migrate(&self) -> Result<()> {
+        // A connection of its own: closing it gives the turn to the next, whatever happens here.
+        let mut turn = self.pool.acquire().await?.detach();
+        sqlx::raw_sql("SELECT pg_advisory_lock(hashtext('heirloom migrate'))")
+            .execute(&mut turn)
+            .await?;
+        let migrated = self.migrate_in_turn().await;
+        turn.close().await?;
+        migrated
+    }
+
+    async fn migrate_in_turn(&self) -> Result<()> {
         let newest = MIGRATIONS.iter().map(|migration| migration.version).max();
         let newest = newest.unwrap_or_default();
+        let version = self.open_catalogue_version().await?;
+        if version.is_some_and(|version| version >= newest) {
+            MIGRATIONS.run(&self.pool).await?;
+            return Ok(());
+        }
         // Its views would be in the way of migrations, and are made of what these leave.
-        let stale = self
-            .open_catalogue_version()
-            .await?
-            .is_none_or(|version| version < newest);
-        if stale {
-            sqlx::raw_sql("DROP SCHEMA IF EXISTS open_catalogue CASCADE")
-                .execute(&self.pool)
-                .await?;
-        }
+        sqlx::raw_sql("DROP SCHEMA IF EXISTS open_catalogue CASCADE")
+            .execute(&self.pool)
+            .await?;
         MIGRATIONS.run(&self.pool).await?;
-        if stale {
-            self.make_open_catalogue(newest).await?;
-        }
-        Ok(())
+        self.make_open_catalogue(newest).await
     }
 
     /// Version of the schema that the views of `open_catalogue` were made of.
@@ -148,9 +155,6 @@ impl Store {
 
     async fn make_open_catalogue(&self, version: i64) -> Result<()> {
         let mut transaction = self.pool.begin().await?;
-        sqlx::raw_sql("SELECT pg_advisory_xact_lock(hashtext('open_catalogue')); DROP SCHEMA IF EXISTS open_catalogue CASCADE")
-            .execute(&mut *transaction)
-            .await?;
         sqlx::raw_sql(OPEN_CATALOGUE).execute(&mut *transaction).await?;
         let comment = format!("COMMENT ON SCHEMA open_catalogue IS '{version}'");
         sqlx::raw_sql(AssertSqlSafe(comment))

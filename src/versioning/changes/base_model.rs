@@ -3,7 +3,8 @@
 use super::Step;
 use crate::versioning::{Bump, Reason, Snapshot, card};
 
-/// Another base under changed weights is another model. Under unchanged weights the declaration was corrected.
+/// Another base under changed weights is another model, unless that base is the very release this one follows. Under unchanged
+/// weights the declaration was corrected.
 pub(super) fn compare(step: &Step<'_>) -> Vec<Reason> {
     let (Some(old), Some(new)) = (declared(step.old), declared(step.new)) else {
         return Vec::new();
@@ -12,6 +13,10 @@ pub(super) fn compare(step: &Step<'_>) -> Vec<Reason> {
         return Vec::new();
     }
     let (before, after) = (old.join(", "), new.join(", "));
+    if !step.old.name.is_empty() && new == [step.old.name.as_str()] {
+        let detail = format!("made from the release before it, {after}");
+        return vec![Reason::new("base_model", Bump::Patch, detail)];
+    }
     let (bump, detail) = match (old.is_empty(), new.is_empty(), step.weights_changed) {
         (true, _, _) => (Bump::Patch, format!("the base model is now declared: {after}")),
         (_, true, _) => (

@@ -75,7 +75,10 @@ fn assert_nothing_lost(name: &str) {
             .all(|c| c.is_ascii_punctuation() || c.is_ascii_whitespace()),
         "{name:?}: {parsed:?}"
     );
-    assert_eq!(parsed.convention.matches('{').count(), parsed.segments.len());
+    // Neighbours of one kind count once, and words of no meaning not at all.
+    let kinds = parsed.convention.matches('{').count();
+    assert!(kinds <= parsed.segments.len(), "{name:?}: {parsed:?}");
+    assert_eq!(kinds == 0, parsed.segments.is_empty(), "{name:?}: {parsed:?}");
 }
 
 proptest! {
