@@ -1,6 +1,6 @@
 //! What every target does: open the bytes as a checkpoint and read what opens. An error is an answer; a panic is a find.
 
-use heirloom::weights::{Checkpoint, WeightFile};
+use heirloom_core::weights::{Checkpoint, WeightFile};
 
 /// Opens `prefix` and `data` as one file, and reads the first values of each tensor.
 pub fn open_and_read(prefix: &[u8], data: &[u8]) {

@@ -3,17 +3,14 @@
 pub mod api;
 pub mod bulk;
 pub mod commands;
-pub mod delta;
-pub mod eval;
-pub mod fingerprint;
 pub mod hubserver;
 pub mod jobs;
-pub mod lineage;
 pub mod metrics;
 pub mod postgres;
 pub mod sentence;
 pub mod settings;
 pub mod source;
 pub mod store;
-pub mod versioning;
-pub mod weights;
+
+// The pure half has a crate of its own, so that the compiler keeps it pure.
+pub use heirloom_core::{delta, eval, fingerprint, lineage, versioning, weights};

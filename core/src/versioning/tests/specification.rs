@@ -5,7 +5,7 @@ use super::bumps::{fingerprint, package};
 use semver::Version;
 use std::collections::BTreeSet;
 
-const DOCUMENT: &str = include_str!("../../../docs/versioning.md");
+const DOCUMENT: &str = include_str!("../../../../docs/versioning.md");
 
 /// `(kind, bump)` pairs of the table in section 2. A row may name two bumps: `major / minor`.
 fn documented() -> BTreeSet<(String, Bump)> {
