@@ -16,11 +16,13 @@ use crate::sentence::sentence;
 use crate::store::Store;
 use crate::store::crawls::{CrawlFailure, CrawlPlan, CrawlTotals, OpenCrawl, PackageOutcome, Stage};
 use anyhow::Context;
-use futures::{StreamExt, TryStreamExt};
+use futures::StreamExt;
 use heirloom_crawler::Hub;
 use serde::Serialize;
+use std::future::ready;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Packages in flight at once. The hub's client limits its own requests; this bounds memory and disk.
 const CONCURRENT_PACKAGES: usize = 4;
@@ -137,11 +139,18 @@ async fn take_open_packages(step: &PackageStep<'_>, crawl: i64) -> anyhow::Resul
         if names.is_empty() {
             return Ok(());
         }
-        futures::stream::iter(names)
+        // What stops the crawl stops it between packages: those in flight are finished, and what they found is in the report.
+        let stopped = AtomicBool::new(false);
+        let mut taken = futures::stream::iter(names)
+            .take_while(|_| ready(!stopped.load(Ordering::Relaxed)))
             .map(async |name| take_package(step, crawl, &name).await)
-            .buffer_unordered(CONCURRENT_PACKAGES)
-            .try_collect::<()>()
-            .await?;
+            .buffer_unordered(CONCURRENT_PACKAGES);
+        let mut outcome = Ok(());
+        while let Some(package) = taken.next().await {
+            stopped.fetch_or(package.is_err(), Ordering::Relaxed);
+            outcome = outcome.and(package);
+        }
+        outcome?;
     }
 }
 
