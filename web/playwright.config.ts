@@ -8,7 +8,8 @@ export default defineConfig({
   outputDir: "test-results/e2e",
   // One server with one database serves all tests of the run.
   workers: 1,
-  timeout: 180_000,
+  timeout: 240_000,
   reporter: [["list"]],
-  use: { ...browser, trace: "retain-on-failure" },
+  // An element that never comes fails its step, not the whole test's time.
+  use: { ...browser, actionTimeout: 20_000, trace: "retain-on-failure" },
 });
