@@ -42,12 +42,13 @@ endif
 web-test: web/dist/index.html
 	npm --prefix web test
 
-# The real binary, the crawled demo and a real browser.
+# A real browser: on the real binary with the crawled demo, and on every page's empty, failing, narrow and dark states.
 e2e: web/dist/index.html
 	@scripts/setup postgres chromium
 	cargo build --locked --workspace --all-targets
 	target/debug/heirloom-zoo demo target/e2e-demo
 	HEIRLOOM_BIN=$(CURDIR)/target/debug/heirloom HEIRLOOM_DEMO=$(CURDIR)/target/e2e-demo npm --prefix web run e2e
+	npm --prefix web run states
 
 lint:
 	cargo fmt --all --check

@@ -130,7 +130,7 @@ test("an empty atlas and a server without keys say what to do", async ({ page })
   await page.goto("/atlas");
   await expect(page.getByText("heirloom crawl hf --author NAME")).toBeVisible();
   await page.goto("/settings");
-  await expect(page.getByText("anyone who reaches this server may write")).toBeVisible();
+  await expect(page.getByText("whoever is on this machine may write")).toBeVisible();
   await expect(page.getByLabel("Scope")).toHaveValue("admin");
   await expectAccessible(page);
   await page.goto("/crawls");
