@@ -16,6 +16,7 @@ import type {
   LicenceChain,
   Lineage,
   MadeKey,
+  MadeWebhook,
   ModelDetail,
   ModelPage,
   NewSchedule,
@@ -28,6 +29,8 @@ import type {
   Study,
   TensorHolders,
   TensorPage,
+  WebhookList,
+  WebhookRequest,
 } from "./types";
 
 /** A GET of the API. The path is also its identity: equal paths share one remembered answer. */
@@ -167,3 +170,9 @@ export const keys = (): Question<ApiKeyList> => ({ path: "/keys" });
 export const addKey = (name: string, scope: KeyScope): Promise<MadeKey> =>
   send("POST", "/keys", { name, scope });
 export const revokeKey = (name: string): Promise<void> => send("DELETE", `/keys/${encodeURIComponent(name)}`);
+
+export const webhooks = (): Question<WebhookList> => ({ path: "/webhooks" });
+export const addWebhook = (webhook: WebhookRequest): Promise<MadeWebhook> =>
+  send("POST", "/webhooks", webhook);
+export const removeWebhook = (id: string): Promise<void> =>
+  send("DELETE", `/webhooks/${encodeURIComponent(id)}`);

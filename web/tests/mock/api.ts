@@ -1,6 +1,14 @@
 // The REST contract over the fixtures of `family.ts`.
 
-import type { AtlasModel, Diff, Facets, KeyScope, ModelSummary, NewSchedule } from "../../src/api/types";
+import type {
+  AtlasModel,
+  Diff,
+  Facets,
+  KeyScope,
+  ModelSummary,
+  NewSchedule,
+  WebhookRequest,
+} from "../../src/api/types";
 import { licencesOf, lineageOf, models, overview, reportOf, revisionsOf, tensorsOf } from "./family.ts";
 import * as service from "./service.ts";
 import { releasesOf } from "./releases.ts";
@@ -59,6 +67,10 @@ function steer(method: string, parts: string[], query: URLSearchParams, body: un
     return key ? (Object.assign(key, { revoked_at: new Date().toISOString() }), done) : gone;
   }
   if (noun === "keys") return ok({ items: service.keys });
+  if (noun === "webhooks" && method === "POST")
+    return { status: 201, value: { ...service.addWebhook(body as WebhookRequest), secret: "whsec_bW9jaw" } };
+  if (noun === "webhooks" && method === "DELETE") return service.removeWebhook(name) ? done : gone;
+  if (noun === "webhooks") return ok({ items: service.webhooks });
   return null;
 }
 

@@ -474,7 +474,9 @@ export function reportOf(
       non_finite: 0,
       rank: still || index % 9 > 6 ? null : 16,
       rank_above: !still && index % 9 > 6 ? 64 : null,
-      histogram: null,
+      histogram: still
+        ? null
+        : { lowest: -22 + (index % 3), counts: [3, 40, 310, 900, 420, 60], pairs: 1733 },
       singular_values: [],
     };
   });

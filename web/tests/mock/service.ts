@@ -1,6 +1,16 @@
 // Crawls, schedules, jobs and keys as a small service would have them; what a page changes is changed until the mock restarts.
 
-import type { ApiKey, Crawl, HubAddress, Job, KeyScope, NewSchedule, Schedule } from "../../src/api/types";
+import type {
+  ApiKey,
+  Crawl,
+  HubAddress,
+  Job,
+  KeyScope,
+  NewSchedule,
+  Schedule,
+  Webhook,
+  WebhookRequest,
+} from "../../src/api/types";
 import { daysBefore, models } from "./family.ts";
 
 const LOCAL = "http://127.0.0.1:41234";
@@ -133,4 +143,48 @@ export const keys: ApiKey[] = [
 export function addKey(name: string, scope: KeyScope): string {
   keys.push({ ...bounds, name, scope, created_at: minutesAgo(0), last_used_at: null, revoked_at: null });
   return `hl_${"0f".repeat(32)}`;
+}
+
+export const webhooks: Webhook[] = [
+  {
+    id: "0197c1b0-6f6e-7c39-9c1a-3f1c5b6d7e8f",
+    actor: "ci",
+    url: "https://ci.example.org/heirloom",
+    kinds: ["silent-change", "contradicted-base"],
+    hub: "hf",
+    owner: "riverlab",
+    name: "oak-1b",
+    family: true,
+    failures: 2,
+    last_attempt_at: minutesAgo(30),
+    last_error: "the address answered 502 Bad Gateway",
+    disabled_at: null,
+    created_at: minutesAgo(9000),
+  },
+];
+
+export function addWebhook(wanted: WebhookRequest): Webhook {
+  const { url, kinds = [], hub = null, owner = null, name = null, family = false } = wanted;
+  const id = `0197c1b0-6f6e-7c39-9c1a-${String(webhooks.length).padStart(12, "0")}`;
+  const told = { failures: 0, last_attempt_at: null, last_error: null, disabled_at: null };
+  const webhook = {
+    id,
+    actor: "ci",
+    url,
+    kinds,
+    hub,
+    owner,
+    name,
+    family,
+    ...told,
+    created_at: minutesAgo(0),
+  };
+  webhooks.unshift(webhook);
+  return webhook;
+}
+
+export function removeWebhook(id: string): boolean {
+  const at = webhooks.findIndex((webhook) => webhook.id === id);
+  if (at >= 0) webhooks.splice(at, 1);
+  return at >= 0;
 }

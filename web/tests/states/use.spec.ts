@@ -121,6 +121,22 @@ test("a key is shown once, used, and revoked", async ({ page }) => {
   await expect(page.getByRole("row", { name: /^ci/ })).toContainText("revoked");
 });
 
+test("a watch is added from a model's page, and removed", async ({ page }) => {
+  await page.goto("/models/hf/riverlab/oak-1b-legal");
+  await page.getByRole("link", { name: "Be told of its changes" }).click();
+  await expect(page.getByLabel("Watch", { exact: true })).toHaveValue("hf:riverlab/oak-1b-legal");
+  await page.getByLabel("Address").fill("https://ci.example.org/changes");
+  await page.getByLabel("silent changes").check();
+  await page.getByLabel("its whole family too").check();
+  await page.getByRole("button", { name: "Add the watch" }).click();
+  await expect(page.getByText("It is not shown again")).toBeVisible();
+  const watch = page.getByRole("listitem").filter({ hasText: "oak-1b-legal and its family" });
+  await expect(watch).toContainText("silent changes");
+  await watch.getByRole("button", { name: /^Remove/ }).click();
+  await watch.getByRole("button", { name: "Remove for good" }).click();
+  await expect(watch).toHaveCount(0);
+});
+
 test("licences are followed up the lineage, and a bill of materials is a download", async ({ page }) => {
   await page.goto("/models/hf/riverlab/oak-1b-legal");
   const licences = page.getByRole("region", { name: "Licences up the lineage" });
