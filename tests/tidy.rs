@@ -112,7 +112,10 @@ fn dependencies_point_left_to_right() {
         &["core/src/fingerprint", "core/src/delta"],
         &["crate::lineage", "crate::versioning"],
     ));
-    found.extend(offences(&["core/src/lineage"], &["crate::versioning", "crate::delta"]));
+    found.extend(offences(
+        &["core/src/lineage"],
+        &["crate::versioning", "crate::delta"],
+    ));
     found.extend(offences(&["crawler/src"], &["sqlx", "heirloom::"]));
     assert_none("weights → fingerprint, delta → lineage → versioning", found);
 }

@@ -10,6 +10,7 @@ mod bom;
 mod change;
 mod changes;
 mod conditional;
+pub mod connections;
 mod crawls;
 mod cursor;
 mod dashboard;

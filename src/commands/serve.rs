@@ -1,6 +1,7 @@
 //! `heirloom serve`: the API, the dashboard and the workers in one process, until SIGTERM or Ctrl-C.
 
 use super::Global;
+use crate::api::connections::{self, HEAD_LIMIT};
 use crate::api::{AppState, Config, LocalTrust, router};
 use crate::fingerprint::Level;
 use crate::jobs::{WebhookPolicy, WorkerOptions, Workers};
@@ -48,9 +49,11 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     let address = listener.local_addr()?;
     let database = postgres::open(&global.data_dir, global.database_url.as_deref()).await?;
     let stop = CancellationToken::new();
+    // Callers of the API, however many, leave the workers their connections.
+    let work = database.store.with_own_connections();
     let workers = match args.no_workers {
         true => None,
-        false => Some(Workers::start(&database.store, worker_options(global), stop.clone()).await?),
+        false => Some(Workers::start(&work, worker_options(global), stop.clone()).await?),
     };
     let demo = match (&args.demo, &workers) {
         (Some(folder), Some(workers)) => {
@@ -67,9 +70,7 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
         stop: stop.clone(),
     };
     let router = router(AppState::new(database.store.clone(), config));
-    let service = router.into_make_service_with_connect_info::<SocketAddr>();
-    let serving = axum::serve(listener, service).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let serving = tokio::spawn(serving.into_future());
+    let serving = tokio::spawn(connections::serve(listener, router, HEAD_LIMIT, stop.clone()));
     eprintln!("Heirloom is at http://{address}");
     tokio::select! {
         () = stop_signal() => {}
@@ -86,6 +87,7 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     if let Some(demo) = demo {
         demo.stop().await;
     }
+    work.close().await;
     database.close().await?;
     Ok(ExitCode::SUCCESS)
 }

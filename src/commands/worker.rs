@@ -2,6 +2,7 @@
 
 use super::Global;
 use super::serve::{stop_signal, worker_options};
+use crate::api::connections::{self, HEAD_LIMIT};
 use crate::api::{AppState, Config, operations};
 use crate::jobs::Workers;
 use crate::postgres;
@@ -46,9 +47,8 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
     let stop = CancellationToken::new();
     let workers = Workers::start(&database.store, options, stop.clone()).await?;
     let state = AppState::new(database.store.clone(), Config::default());
-    let serving =
-        axum::serve(listener, operations(state)).with_graceful_shutdown(stop.clone().cancelled_owned());
-    let serving = tokio::spawn(serving.into_future());
+    let router = operations(state);
+    let serving = tokio::spawn(connections::serve(listener, router, HEAD_LIMIT, stop.clone()));
     eprintln!("working; health and metrics are at http://{address}");
     tokio::select! {
         () = stop_signal() => {}

@@ -98,6 +98,21 @@ impl Store {
         })
     }
 
+    /// The same database over connections of its own, which nobody else can use up. To be closed by itself.
+    pub fn with_own_connections(&self) -> Self {
+        let again = |pool: &sqlx::PgPool| {
+            pool.options()
+                .clone()
+                .connect_lazy_with(pool.connect_options().as_ref().clone())
+        };
+        let whole = again(&self.whole);
+        Self {
+            pool: whole.clone(),
+            whole,
+            open: again(&self.open),
+        }
+    }
+
     /// The same catalogue without what gated and private packages hold, whatever is asked of it.
     pub fn public(&self) -> Self {
         Self {

@@ -45,6 +45,10 @@ impl TestApp {
         app
     }
 
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     pub fn store(&self) -> &Store {
         &self.database.store
     }

@@ -4,6 +4,7 @@
 
 mod access;
 mod app;
+mod connections;
 mod dashboard;
 mod errors;
 #[path = "../harness/mod.rs"]
