@@ -25,8 +25,9 @@ pub(super) fn direction(
     child: &Member<'_>,
     centrality: f64,
 ) -> f64 {
-    let irreversible =
-        f64::from(i8::from(loses_information(forward)) - i8::from(loses_information(backward)));
+    // what holds copies of another's layers came after it, though it looks like pruning the other way round
+    let loses = |decision: &Decision, other: &Decision| loses_information(decision) && !repeats_layers(other);
+    let irreversible = f64::from(i8::from(loses(forward, backward)) - i8::from(loses(backward, forward)));
     let dates = match (parent.date, child.date) {
         (Some(parent), Some(child)) => match parent.cmp(&child) {
             Ordering::Less => BY_DATE,
@@ -47,10 +48,17 @@ pub(super) fn direction(
 }
 
 fn loses_information(decision: &Decision) -> bool {
+    let is_wider = (decision.relation, decision.technique) == (Relation::Expanded, "width");
     matches!(
         decision.relation,
         Relation::Quantized | Relation::Pruned | Relation::Adapter | Relation::Component | Relation::Expanded
-    ) || decision.technique == "cast" && !decision.params.contains_key("lossless")
+    ) && !is_wider
+        || decision.technique == "cast" && !decision.params.contains_key("lossless")
+}
+
+/// The child has layers or experts that are copies of the parent's.
+fn repeats_layers(decision: &Decision) -> bool {
+    decision.relation == Relation::Expanded && matches!(decision.technique, "depth" | "moe")
 }
 
 /// Values that a narrower type holds exactly were in that type once: going on from there makes others.

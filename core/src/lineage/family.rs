@@ -357,7 +357,7 @@ fn cost(evidence: &Evidence<'_>, decision: &Decision, direction: f64) -> f64 {
             magnitude_distance(evidence.parent, evidence.child).unwrap_or(1.0),
             0.0,
         ),
-        Relation::Quantized if packing_of(evidence.child).is_some() => (packed_distance(evidence), unknown),
+        Relation::Quantized if packing_of(evidence.child).is_some() => (evidence.matched_delta(), unknown),
         Relation::Duplicate if decision.is_exact() => (0.0, 0.0),
         Relation::Pruned => (evidence.matched_delta(), 0.1 * unused + unknown),
         _ => (evidence.matched_delta(), unused + unknown),
@@ -381,16 +381,6 @@ const LEAST_DISTANCE: f64 = 1e-9;
 const UNFIT_COST: f64 = 20.0;
 /// A misfit below this is none: probes are samples.
 const LEAST_MISFIT: f64 = 0.002;
-
-/// Only tensors that were not packed, and directions, compare.
-fn packed_distance(evidence: &Evidence<'_>) -> f64 {
-    let moved: f64 = evidence
-        .tensors
-        .iter()
-        .map(|tensor| tensor.relative_delta().powi(2))
-        .sum();
-    0.01 + moved / evidence.tensors.len().max(1) as f64
-}
 
 /// Single parents for those that no merge explains. Arcs that would close a cycle through a merge are taken out, and the rest solved anew.
 fn parents_without_cycles(count: usize, links: &[Link], merged: &[Merge]) -> Vec<Option<usize>> {
@@ -437,6 +427,11 @@ fn arc_under_its_merge(parents: &[Option<usize>], merged: &[Merge]) -> Option<(u
     None
 }
 
+/// Costs of adapters that differ by less tell nothing: magnitudes are trained, and a base's descendants have nearly its own.
+const NO_TELLING: f64 = 0.7;
+/// Nor does what lies below this: magnitudes within half a hundredth of the base's.
+const NO_TELLING_COST: f64 = -5.3;
+
 /// An adapter that fits several models equally is told to be of the one that most others derive from.
 fn prefer_roots_of_adapters(links: &[Link], parents: &mut [Option<usize>]) {
     let mut descendants = vec![0usize; parents.len()];
@@ -455,7 +450,7 @@ fn prefer_roots_of_adapters(links: &[Link], parents: &mut [Option<usize>]) {
             .clone()
             .map(|link| link.cost)
             .fold(f64::INFINITY, f64::min);
-        let equal = fitting.filter(|link| link.cost <= cheapest + 0.05);
+        let equal = fitting.filter(|link| link.cost <= cheapest.max(NO_TELLING_COST) + NO_TELLING);
         if let Some(best) =
             equal.max_by_key(|link| (descendants[link.parent], std::cmp::Reverse(link.parent)))
         {

@@ -4,6 +4,7 @@
 
 use super::{Edge, Feature, Member, Relation};
 use crate::fingerprint::{Fingerprint, View};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 /// Share of the child's matrices that must be found.
@@ -30,6 +31,10 @@ pub(super) fn patchworks(members: &[&Member<'_>]) -> Vec<Patchwork> {
         }
     }
     let architecture = |member: usize| members[member].fingerprint.architecture.as_str();
+    let sizes: Vec<usize> = members
+        .iter()
+        .map(|member| matrices(member.fingerprint).count())
+        .collect();
     (0..members.len())
         .filter_map(|child| {
             let wanted: BTreeSet<&str> = matrices(members[child].fingerprint).collect();
@@ -39,7 +44,7 @@ pub(super) fn patchworks(members: &[&Member<'_>]) -> Vec<Patchwork> {
                     .filter(|member| architecture(*member) != architecture(child))
                     .collect()
             };
-            let parents = cover(&wanted, others)?;
+            let parents = cover(&wanted, others, &sizes)?;
             let found = wanted.iter().filter(|digest| !others(digest).is_empty()).count();
             let fits = |parent: &usize| is_stack_of(members[child].fingerprint, members[*parent].fingerprint);
             parents.iter().all(fits).then(|| Patchwork {
@@ -65,7 +70,13 @@ fn matrices(fingerprint: &Fingerprint) -> impl Iterator<Item = &str> {
 }
 
 /// The fewest members, taken greedily, that hold enough of what is wanted; nothing where one is enough.
-fn cover(wanted: &BTreeSet<&str>, holders: impl Fn(&str) -> Vec<usize>) -> Option<Vec<usize>> {
+///
+/// Of members that hold as much, the smaller: what grew out of it holds the same, and more.
+fn cover(
+    wanted: &BTreeSet<&str>,
+    holders: impl Fn(&str) -> Vec<usize>,
+    sizes: &[usize],
+) -> Option<Vec<usize>> {
     let mut left: HashSet<&str> = wanted.iter().copied().collect();
     let mut chosen = Vec::new();
     while chosen.len() < MOST_PARENTS {
@@ -77,7 +88,7 @@ fn cover(wanted: &BTreeSet<&str>, holders: impl Fn(&str) -> Vec<usize>) -> Optio
         }
         let Some((member, count)) = counts
             .into_iter()
-            .max_by_key(|(member, count)| (*count, std::cmp::Reverse(*member)))
+            .max_by_key(|(member, count)| (*count, Reverse((sizes[*member], *member))))
         else {
             break;
         };

@@ -93,7 +93,14 @@ pub(super) fn recognise(evidence: &Evidence<'_>) -> Option<Decision> {
         "{pointing} of {} packed matrices decode to values that point the way of the parent's weights.",
         decoded.len()
     );
-    let mut decision = Decision::new(Relation::Quantized, packing.technique, 0.92, because);
+    // codes keep the order of the weights that share their scale, so the true parent's is kept best
+    let mut decision = Decision::new(Relation::Quantized, packing.technique, 0.92, because)
+        .with_misfit(evidence.disorder())
+        .with_feature(
+            "order_turned",
+            evidence.disorder(),
+            "neighbouring values whose order the child turns round, which rounding never does",
+        );
     if let Some(bits) = packing.bits {
         decision = decision.with("bits", bits);
     }

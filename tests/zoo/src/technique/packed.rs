@@ -128,7 +128,11 @@ pub fn gptq(base: &Model, group: usize, selects: impl Fn(&str) -> bool) -> Model
                 }
             }
         }
-        let module = name.trim_end_matches("weight");
+        // the module's name, which the decoders go by: recurrent weights have none of their own
+        let module = match name.strip_suffix(".weight") {
+            Some(module) => format!("{module}."),
+            None => format!("{name}."),
+        };
         let group_index: Vec<u8> = (0..columns)
             .flat_map(|column| ((column / group) as i32).to_le_bytes())
             .collect();
