@@ -1,7 +1,10 @@
 //! `heirloom eval`: reads a hub folder with a `truth.json`, infers lineage and versions without a database, and scores them.
 
 use super::{Global, print_json, print_text};
-use crate::eval::{Metadata, Mistake, ReadPackage, ReadRevision, Score, Truth, mistakes, predict, score};
+use crate::eval::{
+    BaselineScore, JudgedEdge, Metadata, Mistake, ReadPackage, ReadRevision, Score, Truth, baseline_table,
+    baselines, judged_edges, mistakes, predict, score,
+};
 use crate::fingerprint::{Fingerprint, Level, fingerprint};
 use crate::sentence::sentence;
 use crate::source::Source;
@@ -37,6 +40,10 @@ struct Report<'a> {
     failures: Vec<Failure<'a>>,
     /// Packages whose parents, relation or technique are not the true ones.
     mistakes: Vec<Mistake<'a>>,
+    /// Heirloom first, then published methods on the same packages.
+    baselines: Vec<BaselineScore>,
+    /// What `scripts/calibrate` fits confidence to.
+    edges: Vec<JudgedEdge<'a>>,
     #[serde(flatten)]
     score: &'a Score,
 }
@@ -65,6 +72,8 @@ pub async fn run(args: Args, global: &Global) -> anyhow::Result<ExitCode> {
         revisions: packages.iter().map(|package| package.history.len()).sum(),
         failures: failures(&packages),
         mistakes: mistakes(&truth, &prediction),
+        baselines: baselines(&packages, &truth, &prediction),
+        edges: judged_edges(&truth, &prediction),
         score: &score,
     };
     if global.json {
@@ -89,7 +98,7 @@ impl Report<'_> {
                 failure.package, failure.revision, failure.reason
             );
         }
-        format!("{text}\n{}", self.score)
+        format!("{text}\n{}\n{}", self.score, baseline_table(&self.baselines))
     }
 }
 

@@ -132,26 +132,14 @@ pub(super) fn false_parent_rate(truth: &Truth, prediction: &Prediction) -> Optio
 
 /// The reliability curve, in tenths.
 pub(super) fn calibration(truth: &Truth, prediction: &Prediction) -> Vec<CalibrationBin> {
-    let by_child: BTreeMap<&str, &TruthEdge> = truth
-        .edges
-        .iter()
-        .map(|edge| (edge.child.as_str(), edge))
-        .collect();
     let mut bins: BTreeMap<u8, (u64, f64, u64)> = BTreeMap::new();
-    for edge in prediction
-        .edges
-        .iter()
-        .filter(|edge| !truth.unlabelled.contains(&edge.child))
-    {
-        let right = by_child
-            .get(edge.child.as_str())
-            .is_some_and(|truth| is_right(edge, truth));
+    for edge in judged_edges(truth, prediction) {
         let bin = bins
             .entry((edge.confidence * 10.0).clamp(0.0, 9.0) as u8)
             .or_default();
         bin.0 += 1;
         bin.1 += edge.confidence;
-        bin.2 += u64::from(right);
+        bin.2 += u64::from(edge.right);
     }
     let bins = bins
         .into_iter()
@@ -162,6 +150,48 @@ pub(super) fn calibration(truth: &Truth, prediction: &Prediction) -> Vec<Calibra
             right: right as f64 / edges as f64,
         });
     bins.collect()
+}
+
+/// Expected calibration error (Naeini et al. 2015): the bins' gaps, weighted by their edges.
+pub(super) fn calibration_error(bins: &[CalibrationBin]) -> Option<f64> {
+    let edges: u64 = bins.iter().map(|bin| bin.edges).sum();
+    let gaps = bins
+        .iter()
+        .map(|bin| bin.edges as f64 * (bin.mean_confidence - bin.right).abs());
+    (edges > 0).then(|| gaps.sum::<f64>() / edges as f64)
+}
+
+/// An edge as the fit of confidence wants it.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct JudgedEdge<'a> {
+    pub child: &'a str,
+    /// What the rules said, and what that was found to mean.
+    pub score: f64,
+    pub confidence: f64,
+    pub right: bool,
+}
+
+/// Each predicted edge of a labelled package, and whether it is right.
+pub fn judged_edges<'a>(truth: &Truth, prediction: &'a Prediction) -> Vec<JudgedEdge<'a>> {
+    let by_child: BTreeMap<&str, &TruthEdge> = truth
+        .edges
+        .iter()
+        .map(|edge| (edge.child.as_str(), edge))
+        .collect();
+    let labelled = prediction
+        .edges
+        .iter()
+        .filter(|edge| !truth.unlabelled.contains(&edge.child));
+    labelled
+        .map(|edge| JudgedEdge {
+            child: &edge.child,
+            score: edge.score,
+            confidence: edge.confidence,
+            right: by_child
+                .get(edge.child.as_str())
+                .is_some_and(|truth| is_right(edge, truth)),
+        })
+        .collect()
 }
 
 fn is_right(edge: &PredictedEdge, truth: &TruthEdge) -> bool {

@@ -3,6 +3,7 @@
 //! Enters: a [`Truth`] (`truth.json` of a hub folder, DESIGN section 7) and the fingerprinted packages of the same folder. Leaves: a
 //! [`Prediction`], and its [`Score`]. Reads no files and fingerprints nothing itself: that is `commands::eval`'s business.
 
+mod baselines;
 mod classes;
 mod direction;
 mod mistakes;
@@ -14,10 +15,12 @@ mod table;
 mod tests;
 mod truth;
 
+pub use baselines::{BaselineScore, baselines};
 pub use classes::{ClassScore, RelationScore, TechniqueScore};
-pub use direction::{CalibrationBin, PrecisionRecall};
+pub use direction::{CalibrationBin, JudgedEdge, PrecisionRecall, judged_edges};
 pub use mistakes::{Answer, Mistake, mistakes};
 pub use parameters::ParameterScore;
 pub use predict::{Metadata, ReadPackage, ReadRevision, predict};
 pub use score::{PredictedBump, PredictedEdge, Prediction, Score, score};
+pub use table::baseline_table;
 pub use truth::{Truth, TruthBump, TruthEdge, TruthName};

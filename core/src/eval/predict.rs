@@ -69,7 +69,7 @@ pub fn predict(packages: &[ReadPackage], metadata: Metadata, truth: &Truth) -> P
 
 impl ReadPackage {
     /// Fingerprint of the newest revision that has one.
-    fn newest(&self) -> Option<&Fingerprint> {
+    pub(super) fn newest(&self) -> Option<&Fingerprint> {
         self.history
             .iter()
             .rev()
@@ -137,6 +137,12 @@ fn judge(
     verdicts.collect()
 }
 
+/// What the rules alone say, before calibration.
+fn score_of(edge: &Edge) -> f64 {
+    let score = edge.evidence.iter().find(|feature| feature.name == "score");
+    score.map_or(edge.confidence, |feature| feature.value)
+}
+
 fn named(edge: &Edge, name: impl Fn(i64) -> String) -> PredictedEdge {
     PredictedEdge {
         child: name(edge.child),
@@ -145,6 +151,7 @@ fn named(edge: &Edge, name: impl Fn(i64) -> String) -> PredictedEdge {
         technique: edge.technique.clone(),
         params: edge.params.clone(),
         confidence: edge.confidence,
+        score: score_of(edge),
     }
 }
 

@@ -33,6 +33,8 @@ pub struct PredictedEdge {
     pub technique: String,
     pub params: BTreeMap<String, Value>,
     pub confidence: f64,
+    /// The confidence before calibration.
+    pub score: f64,
 }
 
 /// An inferred step between two consecutive revisions.
@@ -70,6 +72,8 @@ pub struct Score {
     pub params: BTreeMap<String, Option<f64>>,
     pub params_detail: BTreeMap<String, ParameterScore>,
     pub calibration: Vec<CalibrationBin>,
+    /// Mean distance of confidence from the share of right edges, over the bins.
+    pub calibration_error: Option<f64>,
 }
 
 pub(super) fn share(part: usize, of: usize) -> Option<f64> {
@@ -79,6 +83,7 @@ pub(super) fn share(part: usize, of: usize) -> Option<f64> {
 /// Scores `prediction` against `truth`.
 pub fn score(truth: &Truth, prediction: &Prediction) -> Score {
     let params_detail = score_parameters(truth, prediction);
+    let calibration = direction::calibration(truth, prediction);
     Score {
         parents: direction::score_parents(truth, prediction),
         parents_up_to_copies: direction::score_parents_up_to_copies(truth, prediction),
@@ -105,7 +110,8 @@ pub fn score(truth: &Truth, prediction: &Prediction) -> Score {
             .map(|(name, detail)| (name.clone(), detail.mean_relative_error))
             .collect(),
         params_detail,
-        calibration: direction::calibration(truth, prediction),
+        calibration_error: direction::calibration_error(&calibration),
+        calibration,
     }
 }
 

@@ -1,5 +1,6 @@
 //! A [`Score`] as a table for a terminal.
 
+use super::baselines::BaselineScore;
 use super::classes::ClassScore;
 use super::score::Score;
 use std::fmt;
@@ -126,6 +127,28 @@ impl Score {
                 bin.edges, bin.mean_confidence, bin.right
             )?;
         }
-        Ok(())
+        row(out, "calibration error", self.calibration_error)
     }
+}
+
+/// Heirloom beside the published methods, by the measures that they have in common.
+pub fn baseline_table(scores: &[BaselineScore]) -> String {
+    let mut text = format!(
+        "{:<24}{:>10}{:>16}{:>14}{:>11}{:>15}\n",
+        "parents F1", "all", "copies as one", "same layout", "direction", "false parents"
+    );
+    for score in scores {
+        text += &format!(
+            "{:<24}{:>10.3}{:>16.3}{:>14.3}{:>11}{:>15}\n",
+            score.name,
+            score.parents.f1,
+            score.parents_up_to_copies.f1,
+            score.parents_of_same_layout.f1,
+            decimals(score.direction_accuracy),
+            score
+                .false_parent_rate
+                .map_or_else(|| "-".to_owned(), |rate| format!("{rate:.4}")),
+        );
+    }
+    text
 }

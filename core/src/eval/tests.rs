@@ -44,6 +44,7 @@ fn edge(
         technique: technique.to_owned(),
         params: serde_json::from_value(params).unwrap(),
         confidence: 0.95,
+        score: 0.95,
     }
 }
 

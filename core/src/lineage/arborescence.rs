@@ -4,14 +4,14 @@
 
 /// A possible derivation.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Arc {
+pub(crate) struct Arc {
     pub parent: usize,
     pub child: usize,
     pub cost: f64,
 }
 
 /// The parents that minimise the sum of costs, where having none costs `root_cost`.
-pub(super) fn best_parents(nodes: usize, arcs: &[Arc], root_cost: f64) -> Vec<Option<usize>> {
+pub(crate) fn best_parents(nodes: usize, arcs: &[Arc], root_cost: f64) -> Vec<Option<usize>> {
     // node `nodes` is the root of roots
     let from_root = (0..nodes).map(|child| Arc {
         parent: nodes,

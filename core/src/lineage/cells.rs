@@ -13,7 +13,7 @@ const SIDE: u16 = 16;
 
 /// Members (by place) that share names and shapes, and their vectors.
 #[derive(Debug)]
-pub(super) struct Group {
+pub(crate) struct Group {
     pub members: Vec<usize>,
     pub cells: Vec<Vec<f32>>,
     /// Where each tensor's cells lie in a vector.
@@ -90,7 +90,7 @@ const VOTE: f64 = 1.5;
 const MOST_ODDS: f64 = 5.0;
 
 /// Groups fully fingerprinted models by names and shapes.
-pub(super) fn group(fingerprints: &[&Fingerprint]) -> Vec<Group> {
+pub(crate) fn group(fingerprints: &[&Fingerprint]) -> Vec<Group> {
     let mut by_layout: BTreeMap<Vec<(&str, &[u64])>, Vec<usize>> = BTreeMap::new();
     for (index, fingerprint) in fingerprints.iter().enumerate() {
         if fingerprint.level == Level::Full {
@@ -186,6 +186,6 @@ pub(super) fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
     f64::from(lanes.iter().sum::<f32>() + rest)
 }
 
-pub(super) fn squared_norm(a: &[f32]) -> f64 {
+pub(crate) fn squared_norm(a: &[f32]) -> f64 {
     a.iter().map(|cell| f64::from(*cell).powi(2)).sum()
 }

@@ -15,12 +15,14 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// Confidence that the original is the original, where dates or declarations say so, and where only the layout hints at it.
 const TOLD: f64 = 0.98;
-const HINTED: f64 = 0.75;
+const HINTED: f64 = 0.97;
 
 /// Members without their copies, and (original, copy).
 pub(super) struct Copies<'m, 'a> {
     pub originals: Vec<&'m Member<'a>>,
     pub copies: Vec<(&'m Member<'a>, &'m Member<'a>)>,
+    /// Probability that an original with copies is the original, by its id.
+    pub certainty: HashMap<i64, f64>,
 }
 
 pub(super) fn set_copies_apart<'m, 'a>(members: &'m [Member<'a>]) -> Copies<'m, 'a> {
@@ -32,9 +34,14 @@ pub(super) fn set_copies_apart<'m, 'a>(members: &'m [Member<'a>]) -> Copies<'m, 
     }
     by_values.retain(|_, same| same.len() > 1);
     let mut copies = Vec::new();
+    let mut certainty = HashMap::new();
     for same in by_values.values() {
         let kinship = Kinship::of(same, members);
-        if let Some(original) = same.iter().min_by_key(|member| kinship.originality(member, same)) {
+        if let Some(original) = same
+            .iter()
+            .min_by_key(|member| (kinship.originality(member, same), member.id))
+        {
+            certainty.insert(original.id, kinship.certainty(original, same));
             let others = same.iter().filter(|member| member.id != original.id);
             copies.extend(others.map(|copy| (*original, *copy)));
         }
@@ -46,6 +53,7 @@ pub(super) fn set_copies_apart<'m, 'a>(members: &'m [Member<'a>]) -> Copies<'m, 
             .filter(|member| !copied.contains(&member.id))
             .collect(),
         copies,
+        certainty,
     }
 }
 
@@ -87,6 +95,21 @@ impl<'f> Kinship<'f> {
         kinship
     }
 
+    /// How sure it is that `original` was first: by dates and declarations, by hints of layout, or by lot.
+    fn certainty(&self, original: &Member<'f>, same: &[&Member<'f>]) -> f64 {
+        let own = self.originality(original, same);
+        let others = || same.iter().filter(|member| member.id != original.id);
+        let told = others().all(|member| is_told(original, member));
+        let alike = others()
+            .filter(|member| self.originality(member, same) == own)
+            .count();
+        match (told, alike) {
+            (true, _) => TOLD,
+            (false, 0) => HINTED,
+            (false, alike) => 1.0 / (1 + alike) as f64,
+        }
+    }
+
     /// Sorts the likeliest original first: it declares none of the others, came first, has the names and the element types that most
     /// others have, the narrowest types, and the plainest files and names.
     fn originality(&self, member: &Member<'f>, same: &[&Member<'f>]) -> impl Ord + use<> {
@@ -100,7 +123,7 @@ impl<'f> Kinship<'f> {
             (declares_one, date),
             Reverse(names),
             Reverse(types),
-            (print.bytes, print.layout.files, letters, member.id),
+            (print.bytes, print.layout.files, letters),
         )
     }
 }
@@ -142,21 +165,25 @@ fn types_of(fingerprint: &Fingerprint) -> TypedNames<'_> {
         .collect()
 }
 
+/// A date or a declaration says which of two copies was first.
+fn is_told(original: &Member<'_>, copy: &Member<'_>) -> bool {
+    copy.declared.contains(&original.id)
+        || matches!((original.date, copy.date), (Some(original), Some(copy)) if original < copy)
+}
+
 pub(super) fn copy_edge(original: &Member<'_>, copy: &Member<'_>) -> Option<Edge> {
     let evidence = Evidence::of(original.fingerprint, copy.fingerprint);
     let decision = decide(&evidence);
     if decision.relation == Relation::Unrelated {
         return None;
     }
-    let told = copy.declared.contains(&original.id)
-        || matches!((original.date, copy.date), (Some(original), Some(copy)) if original < copy);
     Some(Edge {
         child: copy.id,
         parents: vec![original.id],
         relation: decision.relation,
         technique: decision.technique.to_owned(),
         params: decision.params.clone(),
-        confidence: if told { TOLD } else { HINTED },
+        confidence: decision.confidence,
         explanation: decision.explain(original.fingerprint.level),
         evidence: features(&evidence, &decision),
     })

@@ -114,7 +114,13 @@ impl<'a> Evidence<'a> {
     /// Squared delta over squared norm, averaged over the elements that have a counterpart: large-valued tensors count no more than
     /// others.
     pub fn matched_delta(&self) -> f64 {
-        let (sum, elements) = self.tensors.iter().fold((0.0, 0.0), |(sum, elements), tensor| {
+        // directions of bare codes are rough: where values compare, they tell more
+        let all_coded = self
+            .tensors
+            .iter()
+            .all(|tensor| tensor.coded || !tensor.is_matrix());
+        let telling = self.tensors.iter().filter(|tensor| all_coded || !tensor.coded);
+        let (sum, elements) = telling.fold((0.0, 0.0), |(sum, elements), tensor| {
             let count = tensor.view.elements() as f64;
             let norm = if tensor.coded {
                 tensor.parent_square

@@ -5,6 +5,7 @@
 use super::arborescence::{Arc, best_parents};
 use super::candidates::{Candidates, candidates};
 use super::cells::{Group, group};
+use super::confidence;
 use super::copies::{Copies, copy_edge, set_copies_apart};
 use super::decide::{Decision, decide, magnitude_distance, packing_of};
 use super::direction::direction;
@@ -33,7 +34,11 @@ const SIGNIFICANT: f64 = 3.0;
 
 /// Infers the edges of one family at once: at most one edge per child, no cycles, no edge rather than a wrong one.
 pub fn infer_edges(members: &[Member<'_>]) -> Vec<Edge> {
-    let Copies { originals, copies } = set_copies_apart(members);
+    let Copies {
+        originals,
+        copies,
+        certainty,
+    } = set_copies_apart(members);
     let fingerprints: Vec<&Fingerprint> = originals.iter().map(|member| member.fingerprint).collect();
     let groups = group(&fingerprints);
     let Candidates { pairs, nearest } = candidates(&fingerprints, &groups);
@@ -49,14 +54,16 @@ pub fn infer_edges(members: &[Member<'_>]) -> Vec<Edge> {
     let merged = merges(&originals, &groups, &nearest, &family.holders);
     let mut parents = parents_without_cycles(originals.len(), &links, &merged);
     family.look_past_siblings(&mut links, &mut parents);
-    prefer_roots_of_adapters(&links, &mut parents);
+    let rivals = prefer_roots_of_adapters(&links, &mut parents);
     let by_ends: HashMap<(usize, usize), &Link> = links
         .iter()
         .map(|link| ((link.parent, link.child), link))
         .collect();
     let single = parents.iter().enumerate().filter_map(|(child, parent)| {
         let link = by_ends.get(&((*parent)?, child))?;
-        Some(link.edge(&originals))
+        let mut edge = link.edge(&originals);
+        edge.confidence /= rivals.get(&child).copied().unwrap_or(1) as f64;
+        Some(edge)
     });
     let mut edges: Vec<Edge> = merged.iter().map(|merge| merge.edge(&originals)).collect();
     edges.extend(single);
@@ -68,6 +75,9 @@ pub fn infer_edges(members: &[Member<'_>]) -> Vec<Edge> {
             .iter()
             .flat_map(|(original, copy)| copy_edge(original, copy)),
     );
+    edges
+        .iter_mut()
+        .for_each(|edge| confidence::settle(edge, &certainty));
     edges.sort_by_key(|edge| edge.child);
     edges
 }
@@ -223,6 +233,13 @@ impl<'f, 'a> Family<'f, 'a> {
         for child in 0..parents.len() {
             while let Some(between) = parents[child] {
                 let Some(above) = parents[between] else { break };
+                if !is_known(links, above, child) {
+                    let judged = self.judge_both_ways(above, child);
+                    links.extend(judged.into_iter().filter(|link| link.child == child));
+                }
+                if !is_known(links, above, child) {
+                    break;
+                }
                 let exact = [above, between].map(|parent| is_exact(links, parent, child));
                 let stays = match exact {
                     [true, _] => false,
@@ -230,13 +247,6 @@ impl<'f, 'a> Family<'f, 'a> {
                     [false, false] => self.inherits(above, between, child, links),
                 };
                 if stays {
-                    break;
-                }
-                if !is_known(links, above, child) {
-                    let judged = self.judge_both_ways(above, child);
-                    links.extend(judged.into_iter().filter(|link| link.child == child));
-                }
-                if !is_known(links, above, child) {
                     break;
                 }
                 parents[child] = Some(above);
@@ -433,15 +443,20 @@ const NO_TELLING: f64 = 0.7;
 const NO_TELLING_COST: f64 = -5.3;
 
 /// An adapter that fits several models equally is told to be of the one that most others derive from.
-fn prefer_roots_of_adapters(links: &[Link], parents: &mut [Option<usize>]) {
+///
+/// Leaves, for each adapter, how many trees hold a model that it fits: one of them is right.
+fn prefer_roots_of_adapters(links: &[Link], parents: &mut [Option<usize>]) -> HashMap<usize, usize> {
     let mut descendants = vec![0usize; parents.len()];
+    let mut root = vec![0usize; parents.len()];
     for start in 0..parents.len() {
         let mut node = start;
         while let Some(parent) = parents[node] {
             descendants[parent] += 1;
             node = parent;
         }
+        root[start] = node;
     }
+    let mut rivals = HashMap::new();
     for (child, parent) in parents.iter_mut().enumerate() {
         let fitting = links
             .iter()
@@ -451,12 +466,15 @@ fn prefer_roots_of_adapters(links: &[Link], parents: &mut [Option<usize>]) {
             .map(|link| link.cost)
             .fold(f64::INFINITY, f64::min);
         let equal = fitting.filter(|link| link.cost <= cheapest.max(NO_TELLING_COST) + NO_TELLING);
+        let trees: HashSet<usize> = equal.clone().map(|link| root[link.parent]).collect();
+        rivals.insert(child, trees.len().max(1));
         if let Some(best) =
             equal.max_by_key(|link| (descendants[link.parent], std::cmp::Reverse(link.parent)))
         {
             *parent = Some(best.parent);
         }
     }
+    rivals
 }
 
 impl Link {

@@ -4,9 +4,10 @@
 //! evidence in numbers. Reads no weights, knows no SQL.
 
 mod align;
-mod arborescence;
+pub(crate) mod arborescence;
 mod candidates;
-mod cells;
+pub(crate) mod cells;
+mod confidence;
 mod copies;
 mod decide;
 mod direction;

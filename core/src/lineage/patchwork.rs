@@ -26,7 +26,8 @@ pub(super) struct Patchwork {
 pub(super) fn patchworks(members: &[&Member<'_>]) -> Vec<Patchwork> {
     let mut holders: HashMap<&str, Vec<usize>> = HashMap::new();
     for (index, member) in members.iter().enumerate() {
-        for digest in matrices(member.fingerprint) {
+        // experts are copies of one block: a holder of many is one holder
+        for digest in matrices(member.fingerprint).collect::<BTreeSet<_>>() {
             holders.entry(digest).or_default().push(index);
         }
     }

@@ -49,7 +49,7 @@ pub(super) fn recognise(evidence: &Evidence<'_>) -> Option<Decision> {
             fit * 100.0
         ),
     };
-    let mut decision = Decision::new(Relation::Adapter, kind, 0.6, because).with_feature(
+    let mut decision = Decision::new(Relation::Adapter, kind, 0.9, because).with_feature(
         "adapter_fit",
         fit,
         "tensors of the adapter that fit a module of the base, as a share",
