@@ -1,13 +1,20 @@
 //! Which tensor of `a` is compared with which of `b`: by name, then by role, where the shapes agree.
 
-use crate::weights::{Checkpoint, TensorInfo, canonical_name};
+use crate::weights::{Checkpoint, TensorInfo, WINDOW_ELEMENTS, canonical_name};
 use std::collections::HashMap;
 
 /// One tensor on both sides.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Pair<'a> {
+pub struct Pair<'a> {
     pub a: &'a TensorInfo,
     pub b: &'a TensorInfo,
+}
+
+impl Pair<'_> {
+    /// Small enough for a histogram of every difference.
+    pub fn is_small(&self) -> bool {
+        self.a.elements() <= WINDOW_ELEMENTS
+    }
 }
 
 /// The tensors of two checkpoints, sorted into what can be compared and what cannot. Each list is in name order.

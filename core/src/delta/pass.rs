@@ -1,6 +1,7 @@
 //! The pass: every pair of tensors cut into chunks of a fixed size, chunks spread over the cores, results added up in order.
 
-use super::kernel::{Exponents, SAMPLED_SHARE, Stored, Sums, compare, compare_wide, histogram, unchanged};
+use super::device::{Cpu, Device, DiffError, Total, Work};
+use super::kernel::{Stored, Sums, compare, compare_wide, histogram, looked_at, unchanged};
 use super::pairing::{Pair, Pairing, pair_up};
 use super::rank::{Rank, delta_rank};
 use super::report::{DiffOptions, DiffReport, Histogram, TensorDiff, ratio};
@@ -11,15 +12,32 @@ use rayon::prelude::*;
 /// Elements one core takes at a time. Fixed, so that the order of additions does not depend on the machine.
 const CHUNK_ELEMENTS: u64 = 16 * WINDOW_ELEMENTS;
 
-/// Compares `a` (before) with `b` (after). `progress` is told the bytes read since its last call.
+/// Compares `a` (before) with `b` (after) on the CPU. `progress` is told the bytes read since its last call.
 pub fn diff(
     a: &Checkpoint,
     b: &Checkpoint,
     options: DiffOptions,
     progress: &(dyn Fn(u64) + Sync),
-) -> Result<DiffReport, WeightsError> {
+) -> Result<DiffReport, DiffError> {
+    diff_on(&Cpu, a, b, options, progress)
+}
+
+/// As [`diff`], the pairs added up by `device`. Ranks are looked for on the CPU.
+pub fn diff_on(
+    device: &dyn Device,
+    a: &Checkpoint,
+    b: &Checkpoint,
+    options: DiffOptions,
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<DiffReport, DiffError> {
     let pairing = pair_up(a, b);
-    let totals = sum_pairs(a, b, &pairing.pairs, progress)?;
+    let pairs = pairing.pairs.clone();
+    let totals = device.sum(&Work {
+        a,
+        b,
+        pairs,
+        progress,
+    })?;
     let sums: Vec<Sums> = totals.iter().map(|total| total.sums).collect();
     let tensors = pairing
         .pairs
@@ -81,28 +99,32 @@ fn report(tensors: Vec<TensorDiff>, sums: &[Sums], pairing: Pairing<'_>) -> Diff
 /// A run of one pair's elements.
 struct Chunk {
     pair: usize,
-    first: u64,
-    count: u64,
+    run: (u64, u64),
 }
 
-fn sum_pairs(
-    a: &Checkpoint,
-    b: &Checkpoint,
-    pairs: &[Pair<'_>],
-    progress: &(dyn Fn(u64) + Sync),
-) -> Result<Vec<Total>, WeightsError> {
-    let chunks = chunks_of(pairs);
+pub(super) fn sum_pairs(work: &Work<'_>) -> Result<Vec<Total>, WeightsError> {
+    let chunks = chunks_of(&work.pairs);
     let partial: Vec<Total> = chunks
         .par_iter()
         .map_init(Readers::default, |readers, chunk| {
-            readers.sum_chunk(a, b, &pairs[chunk.pair], chunk, progress)
+            readers.sum_run(work, &work.pairs[chunk.pair], chunk.run, work.progress)
         })
         .collect::<Result<_, _>>()?;
-    let mut totals = vec![Total::default(); pairs.len()];
+    let mut totals = vec![Total::default(); work.pairs.len()];
     for (chunk, partial) in chunks.iter().zip(&partial) {
         totals[chunk.pair].add(partial);
     }
     Ok(totals)
+}
+
+/// First element and count of a run; one thread.
+pub(super) fn sum_run(
+    work: &Work<'_>,
+    pair: &Pair<'_>,
+    run: (u64, u64),
+    progress: &(dyn Fn(u64) + Sync),
+) -> Result<Total, WeightsError> {
+    Readers::default().sum_run(work, pair, run, progress)
 }
 
 fn chunks_of(pairs: &[Pair<'_>]) -> Vec<Chunk> {
@@ -112,36 +134,17 @@ fn chunks_of(pairs: &[Pair<'_>]) -> Vec<Chunk> {
         let mut first = 0;
         while first < elements {
             let count = CHUNK_ELEMENTS.min(elements - first);
-            chunks.push(Chunk { pair, first, count });
+            chunks.push(Chunk {
+                pair,
+                run: (first, count),
+            });
             first += count;
         }
     }
     chunks
 }
 
-/// What is known of a pair, or of a part of it.
-#[derive(Debug, Clone, Default)]
-struct Total {
-    sums: Sums,
-    /// Differences by their exponent as `f32` has it; none where nothing differs. And how many pairs were looked at.
-    exponents: Option<Box<Exponents>>,
-    seen: u64,
-}
-
 impl Total {
-    fn add(&mut self, other: &Total) {
-        self.sums.add(&other.sums);
-        if let Some(others) = &other.exponents {
-            let counts = self.exponents.get_or_insert_default();
-            counts
-                .0
-                .iter_mut()
-                .zip(&others.0)
-                .for_each(|(count, other)| *count += other);
-        }
-        self.seen += other.seen;
-    }
-
     /// Takes in a run of equal bytes.
     fn equal(&mut self, a: Stored<'_>, seen: u64) {
         self.sums.add(&unchanged(a));
@@ -163,20 +166,18 @@ struct Readers {
 }
 
 impl Readers {
-    fn sum_chunk(
+    fn sum_run(
         &mut self,
-        a: &Checkpoint,
-        b: &Checkpoint,
+        work: &Work<'_>,
         pair: &Pair<'_>,
-        chunk: &Chunk,
+        (mut first, count): (u64, u64),
         progress: &(dyn Fn(u64) + Sync),
     ) -> Result<Total, WeightsError> {
         let mut total = Total::default();
-        let end = chunk.first + chunk.count;
-        let mut first = chunk.first;
+        let end = first + count;
         while first < end {
             let count = WINDOW_ELEMENTS.min(end - first);
-            progress(self.sum_window(a, b, pair, (first, count), &mut total)?);
+            progress(self.sum_window(work, pair, (first, count), &mut total)?);
             first += count;
         }
         Ok(total)
@@ -185,15 +186,14 @@ impl Readers {
     /// Adds up one window; returns the bytes it took.
     fn sum_window(
         &mut self,
-        a: &Checkpoint,
-        b: &Checkpoint,
+        work: &Work<'_>,
         pair: &Pair<'_>,
         (first, count): (u64, u64),
         total: &mut Total,
     ) -> Result<u64, WeightsError> {
-        let all = pair.a.elements() <= WINDOW_ELEMENTS;
+        let (a, b, all) = (work.a, work.b, pair.is_small());
         if !(pair.a.dtype.fits_f32() && pair.b.dtype.fits_f32()) {
-            return self.sum_wide_window(a, b, pair, (first, count), total);
+            return self.sum_wide_window(work, pair, (first, count), total);
         }
         if pair.a.dtype != pair.b.dtype {
             let before = self.a.read(a, pair.a, first, count)?;
@@ -214,7 +214,7 @@ impl Readers {
             ),
         };
         match same {
-            true => total.equal(before, if all { count } else { count / SAMPLED_SHARE }),
+            true => total.equal(before, looked_at(count, all)),
             false => total.take(before, after, all),
         }
         Ok(bytes)
@@ -222,14 +222,13 @@ impl Readers {
 
     fn sum_wide_window(
         &mut self,
-        a: &Checkpoint,
-        b: &Checkpoint,
+        work: &Work<'_>,
         pair: &Pair<'_>,
         (first, count): (u64, u64),
         total: &mut Total,
     ) -> Result<u64, WeightsError> {
-        let (before, before_values) = self.a.read_wide(a, pair.a, first, count)?;
-        let (after, after_values) = self.b.read_wide(b, pair.b, first, count)?;
+        let (before, before_values) = self.a.read_wide(work.a, pair.a, first, count)?;
+        let (after, after_values) = self.b.read_wide(work.b, pair.b, first, count)?;
         let mut sums = compare_wide(before_values, after_values);
         if pair.a.dtype == pair.b.dtype && pair.a.dtype.is_integer() {
             // Beyond 2^53 unequal integers are equal as f64.

@@ -8,11 +8,12 @@ mod precise;
 mod stored;
 
 pub(super) use precise::compare_wide;
-pub(super) use stored::{Exponents, SAMPLED_SHARE, Stored, compare, histogram, unchanged};
+pub use stored::{Exponents, looked_at};
+pub(super) use stored::{Stored, compare, histogram, unchanged};
 
 /// What one pass over a run of pairs adds up to.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub(super) struct Sums {
+pub struct Sums {
     pub elements: u64,
     pub changed: u64,
     pub non_finite: u64,

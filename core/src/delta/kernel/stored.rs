@@ -170,13 +170,21 @@ fn widened<T: Copy>(elements: &[T], exact: impl Fn(T) -> f32) -> Vec<f64> {
 
 /// Of the elements of a run, every sixteenth stretch of 64 goes into a histogram: counting bins does not vectorise.
 const STRETCH: usize = 64;
-pub(in crate::delta) const SAMPLED_SHARE: u64 = 16;
-const STRIDE: usize = SAMPLED_SHARE as usize * STRETCH;
+const STRIDE: usize = 16 * STRETCH;
+
+/// How many of a run's first `elements` go into a histogram.
+pub fn looked_at(elements: u64, all: bool) -> u64 {
+    let (stride, stretch) = (STRIDE as u64, STRETCH as u64);
+    match all {
+        true => elements,
+        false => elements / stride * stretch + (elements % stride).min(stretch),
+    }
+}
 
 /// Differences by their exponent: how many have the exponent `place - 127`, as `f32` has it. The first counts what is no difference, the
 /// last what is no number.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(in crate::delta) struct Exponents(pub [u64; 256]);
+pub struct Exponents(pub [u64; 256]);
 
 impl Default for Exponents {
     fn default() -> Self {
@@ -204,14 +212,12 @@ fn count_exponents<T: Copy>(
     counts: &mut Exponents,
 ) -> u64 {
     let length = if all { STRIDE } else { STRETCH };
-    let mut seen = 0;
     for (a, b) in a.chunks(STRIDE).zip(b.chunks(STRIDE)) {
         for (x, y) in a.iter().zip(b).take(length) {
             let difference = value(*y) - value(*x);
-            seen += 1;
             // No branch: whether an element changed cannot be foretold. Equal pairs land in the first bin, infinite ones in the last.
             counts.0[(difference.abs().to_bits() >> 23) as usize] += 1;
         }
     }
-    seen
+    looked_at(a.len() as u64, all)
 }
