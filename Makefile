@@ -31,7 +31,7 @@ run: web/dist/index.html
 test: rust-test web-test e2e
 
 rust-test: web/dist/index.html
-	@scripts/setup postgres python
+	@scripts/setup postgres python vulkan
 	cargo build --locked --workspace --all-targets
 ifeq ($(NEXTEST),)
 	$(if $(PYTHON),HEIRLOOM_PYTHON=$(PYTHON)) $(POSTGRES) cargo test --locked --workspace

@@ -81,6 +81,8 @@ fn pure_modules_know_neither_postgres_nor_http_nor_files() {
         "std::fs",
         "tokio",
         "heirloom_crawler",
+        "heirloom_gpu",
+        "wgpu",
         "crate::store",
         "crate::api",
         "crate::jobs",
@@ -117,6 +119,10 @@ fn dependencies_point_left_to_right() {
         &["crate::versioning", "crate::delta"],
     ));
     found.extend(offences(&["crawler/src"], &["sqlx", "heirloom::"]));
+    found.extend(offences(
+        &["gpu/src"],
+        &["sqlx", "tokio", "std::fs", "heirloom::", "heirloom_crawler"],
+    ));
     assert_none("weights → fingerprint, delta → lineage → versioning", found);
 }
 
@@ -143,7 +149,7 @@ fn sql_lives_in_the_store() {
 
 #[test]
 fn files_fit_on_a_few_screens() {
-    let folders = ["src", "crawler/src", "tests"];
+    let folders = ["src", "crawler/src", "gpu", "tests"];
     let long = folders
         .iter()
         .flat_map(|folder| files(folder, &["rs"]))
@@ -156,7 +162,7 @@ fn files_fit_on_a_few_screens() {
 
 #[test]
 fn modules_open_with_what_they_are() {
-    let folders = ["src", "crawler/src"];
+    let folders = ["src", "crawler/src", "gpu/src"];
     let bare = folders
         .iter()
         .flat_map(|folder| files(folder, &["rs"]))
@@ -174,7 +180,7 @@ fn modules_open_with_what_they_are() {
 #[test]
 fn no_module_is_a_drawer() {
     let drawers = ["common", "util", "utils", "helpers", "misc"];
-    let found = ["src", "crawler/src", "tests"]
+    let found = ["src", "crawler/src", "gpu", "tests"]
         .iter()
         .flat_map(|folder| files(folder, &["rs"]))
         .filter(|path| {
