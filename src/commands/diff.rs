@@ -1,13 +1,14 @@
 //! `heirloom diff`: what changed between the weights of two models, tensor by tensor.
 
 mod grid;
+mod hardware;
 mod html;
 mod lora;
 mod terminal;
 
 use super::table::{grouped, printable, render, shape};
 use super::{Global, print_json, print_text, progress::bytes_bar};
-use crate::delta::{DiffOptions, DiffReport, TensorDiff, diff};
+use crate::delta::{DiffOptions, DiffReport, TensorDiff};
 use crate::fingerprint::{Fingerprint, Level, fingerprint};
 use crate::lineage::{PairOutcome, compare_pair};
 use crate::source::observation::{Observation, digests};
@@ -35,6 +36,9 @@ pub struct Args {
     /// The model after.
     #[arg(value_name = "B")]
     after: Reference,
+    /// Compare on the CPU, a GPU, or whichever is there.
+    #[arg(long, value_name = "DEVICE", value_enum, default_value_t)]
+    device: hardware::Choice,
     /// Look for a low-rank delta, up to this rank, in every matrix.
     #[arg(long, value_name = "N")]
     rank: Option<u32>,
@@ -60,6 +64,8 @@ pub struct Args {
 struct Comparison {
     a: String,
     b: String,
+    /// What the elements were compared on.
+    device: String,
     report: DiffReport,
     /// How B would have been made from A; absent with `--no-technique`.
     outcome: Option<PairOutcome>,
@@ -92,7 +98,8 @@ fn compare(before: Source, after: Source, args: &Args, global: &Global) -> anyho
     let (a, b) = (before.checkpoint()?, after.checkpoint()?);
     let bar = bytes_bar(global, "comparing", a.bytes() + b.bytes());
     let options = DiffOptions { max_rank: args.rank };
-    let report = diff(&a, &b, options, &|bytes| bar.inc(bytes))?;
+    let progress = |bytes| bar.inc(bytes);
+    let (report, device) = hardware::compare(args.device, [&a, &b], options, &progress)?;
     bar.finish_and_clear();
     let adapter = match (args.extract_lora, &args.adapter) {
         (Some(rank), Some(folder)) => {
@@ -112,6 +119,7 @@ fn compare(before: Source, after: Source, args: &Args, global: &Global) -> anyho
     let mut comparison = Comparison {
         a: before.label.clone(),
         b: after.label.clone(),
+        device,
         report,
         outcome: fingerprints
             .as_ref()
@@ -157,7 +165,12 @@ fn write_page(file: &Path, page: &str) -> anyhow::Result<()> {
 }
 
 fn describe(comparison: &Comparison, top: usize) -> String {
-    let mut text = format!("a: {}\nb: {}\n", comparison.a, comparison.b);
+    let mut text = format!(
+        "a: {}\nb: {}\non: {}\n",
+        comparison.a,
+        comparison.b,
+        printable(&comparison.device)
+    );
     if let Some(outcome) = &comparison.outcome {
         text += &format!("{}\n", printable(&outcome.explanation));
     }

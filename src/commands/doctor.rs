@@ -6,6 +6,7 @@ use crate::sentence::sentence;
 use crate::store::Store;
 use crate::store::server::ServerState;
 use heirloom_crawler::{HubError, ListFilter};
+use heirloom_gpu::CardInfo;
 use serde::Serialize;
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -211,32 +212,25 @@ fn check_disk(data_dir: &Path) -> Finding {
     Finding::new("disk", State::Ok, format!("{size} free at {}", place.display()))
 }
 
-/// Nothing needs a GPU; element-wise comparisons are faster on one.
+/// Nothing needs a GPU; element-wise comparisons may run on one. Looks as `heirloom diff --device auto` does.
 fn check_gpu() -> Finding {
-    let asked = std::process::Command::new("nvidia-smi")
-        .args([
-            "--query-gpu=name,memory.total,driver_version",
-            "--format=csv,noheader",
-        ])
-        .output();
-    match asked {
-        Ok(answer) if answer.status.success() => {
-            let text = String::from_utf8_lossy(&answer.stdout);
-            let cards: Vec<&str> = text
-                .lines()
-                .map(str::trim)
-                .filter(|line| !line.is_empty())
-                .collect();
-            Finding::new("gpu", State::Ok, cards.join("; "))
-        }
-        Ok(answer) => {
-            let text = String::from_utf8_lossy(&answer.stdout);
-            let said = text.lines().next().unwrap_or("nothing");
-            let detail = format!("nvidia-smi fails ({said}); reload the driver, or go on with the CPU");
-            Finding::new("gpu", State::Warning, detail)
-        }
-        Err(_) => Finding::new("gpu", State::Ok, "none; comparisons run on the CPU"),
+    let (software, real): (Vec<_>, Vec<_>) = heirloom_gpu::cards()
+        .into_iter()
+        .partition(|card| card.is_software);
+    let named = |card: &CardInfo| format!("{card}, driver {}", card.driver);
+    if !real.is_empty() {
+        let names: Vec<String> = real.iter().map(named).collect();
+        return Finding::new("gpu", State::Ok, names.join("; "));
     }
+    if Path::new("/proc/driver/nvidia").exists() {
+        let detail = "an NVIDIA card is there, and its driver offers no Vulkan; install that part of it (libnvidia-gl), or go on with the CPU";
+        return Finding::new("gpu", State::Warning, detail);
+    }
+    let detail = match software.first() {
+        Some(card) => format!("none but {card}, which is for tests; comparisons run on the CPU"),
+        None => "none; comparisons run on the CPU".to_owned(),
+    };
+    Finding::new("gpu", State::Ok, detail)
 }
 
 /// Is there a token, and does it look like one? Whether a hub takes it shows when the hub is asked.

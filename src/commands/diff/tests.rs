@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::delta::diff;
 use crate::weights::WeightFile;
 use safetensors::tensor::{Dtype, TensorView, serialize};
 
@@ -29,6 +30,7 @@ fn described(a: &[(&str, &[f32])], b: &[(&str, &[f32])], top: usize) -> String {
     let comparison = Comparison {
         a: "before".to_owned(),
         b: "after".to_owned(),
+        device: "CPU".to_owned(),
         report,
         outcome: None,
         bump: None,
@@ -85,6 +87,7 @@ fn two_layers() -> Comparison {
     Comparison {
         a: "before".to_owned(),
         b: "</title><script>after".to_owned(),
+        device: "CPU".to_owned(),
         report,
         outcome: None,
         bump: None,
