@@ -448,13 +448,13 @@ const NO_TELLING_COST: f64 = -5.3;
 fn prefer_roots_of_adapters(links: &[Link], parents: &mut [Option<usize>]) -> HashMap<usize, usize> {
     let mut descendants = vec![0usize; parents.len()];
     let mut root = vec![0usize; parents.len()];
-    for start in 0..parents.len() {
+    for (start, root) in root.iter_mut().enumerate() {
         let mut node = start;
         while let Some(parent) = parents[node] {
             descendants[parent] += 1;
             node = parent;
         }
-        root[start] = node;
+        *root = node;
     }
     let mut rivals = HashMap::new();
     for (child, parent) in parents.iter_mut().enumerate() {

@@ -16,6 +16,8 @@ const BASES: usize = 8;
 /// Share of a task's elements that must show its constant, and fewest of them.
 const SHOWN: f64 = 0.05;
 const FEWEST_SHOWN: usize = 40;
+/// Squared distance of a child from a relative, against that from the base, which says that it is a neighbour and no sum of masked changes.
+const CLOSE_BY: f64 = 0.02;
 /// Most task vectors.
 const MOST_TASKS: usize = 4;
 /// Width of a bin of logarithms of ratios, and their range.
@@ -122,12 +124,22 @@ impl Sample {
         (way.abs() > least).then(|| (f64::from(self.child[index] - origin), way))
     }
 
+    /// True for a relative in whose place the child nearly is, seen from the base: every ratio of changes is near one, and nothing shown.
+    fn is_close_by(&self, base: usize, relative: usize) -> bool {
+        let distance = |values: &[f32]| -> f64 {
+            let steps = values.iter().zip(&self.child);
+            steps.map(|(value, child)| f64::from(value - child).powi(2)).sum()
+        };
+        distance(&self.relatives[relative]) < CLOSE_BY * distance(&self.relatives[base])
+    }
+
     /// The tasks that each explain elements the others do not.
     fn tasks_around(&self, base: usize) -> Vec<usize> {
         let mut open: Vec<bool> = self.child.iter().map(|_| true).collect();
         let mut tasks: Vec<usize> = Vec::new();
         while tasks.len() < MOST_TASKS {
-            let candidates = (0..self.relatives.len()).filter(|task| *task != base && !tasks.contains(task));
+            let candidates = (0..self.relatives.len())
+                .filter(|task| *task != base && !tasks.contains(task) && !self.is_close_by(base, *task));
             let best = candidates
                 .filter_map(|task| Some((task, self.shown(base, task, &open)?)))
                 .max_by_key(|(_, (_, count, _))| *count);
