@@ -94,6 +94,33 @@ async fn the_demo_is_studied_through_rest_and_the_command_line() {
     );
 }
 
+/// What the README says of the demo.
+#[test]
+fn every_derivation_of_the_demo_is_found() {
+    let folder = tempfile::tempdir().unwrap();
+    heirloom_zoo::demo::write(folder.path()).unwrap();
+    let eval = Command::new(env!("CARGO_BIN_EXE_heirloom"))
+        .args(["--quiet", "eval", "--json"])
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    let report: Value = serde_json::from_slice(&eval.stdout).unwrap();
+    for score in [
+        "/parents/f1",
+        "/relation/macro_f1",
+        "/technique/macro_f1",
+        "/bump_accuracy",
+    ] {
+        assert_eq!(
+            report.pointer(score),
+            Some(&Value::from(1.0)),
+            "{score}: {}",
+            report["mistakes"]
+        );
+    }
+    assert_eq!(report["false_parent_rate"], 0.0);
+}
+
 /// What the demo's author knows against what was measured.
 fn check_measures(study: &Value, demo: &heirloom_zoo::hub::Hub) {
     let packages = &study["packages"];

@@ -201,7 +201,7 @@ fn every_pattern_of_sixteen_bits_is_read_right() {
                     let patterns: Vec<u32> = (0..2 * sizes)
                         .map(|place| (place * turn + turn / 3) % (2 * sizes))
                         .map(|place| {
-                            (place & sizes) << (15 - mantissa) | exponent << mantissa | place % sizes
+                            ((place & sizes) << (15 - mantissa)) | (exponent << mantissa) | (place % sizes)
                         })
                         .collect();
                     tensor(format!("exponent.{exponent}.w"), dtype, &patterns)

@@ -105,6 +105,7 @@ fn joined(child: String, parent: String) -> PredictedEdge {
         params: BTreeMap::new(),
         confidence: 1.0,
         score: 1.0,
+        certainty: 1.0,
     }
 }
 

@@ -132,14 +132,23 @@ pub(super) fn false_parent_rate(truth: &Truth, prediction: &Prediction) -> Optio
 
 /// The reliability curve, in tenths.
 pub(super) fn calibration(truth: &Truth, prediction: &Prediction) -> Vec<CalibrationBin> {
+    let edges = judged_edges(truth, prediction).into_iter();
+    in_tenths(edges.map(|edge| (edge.confidence, edge.right)))
+}
+
+/// The same where copies count as one, and confidence leaves out the lot that chose among them.
+pub(super) fn calibration_up_to_copies(truth: &Truth, prediction: &Prediction) -> Vec<CalibrationBin> {
+    let edges = judged_edges(truth, prediction).into_iter();
+    in_tenths(edges.map(|edge| (edge.confidence / edge.certainty, edge.right_up_to_copies)))
+}
+
+fn in_tenths(edges: impl Iterator<Item = (f64, bool)>) -> Vec<CalibrationBin> {
     let mut bins: BTreeMap<u8, (u64, f64, u64)> = BTreeMap::new();
-    for edge in judged_edges(truth, prediction) {
-        let bin = bins
-            .entry((edge.confidence * 10.0).clamp(0.0, 9.0) as u8)
-            .or_default();
+    for (confidence, right) in edges {
+        let bin = bins.entry((confidence * 10.0).clamp(0.0, 9.0) as u8).or_default();
         bin.0 += 1;
-        bin.1 += edge.confidence;
-        bin.2 += u64::from(edge.right);
+        bin.1 += confidence;
+        bin.2 += u64::from(right);
     }
     let bins = bins
         .into_iter()
@@ -165,10 +174,13 @@ pub(super) fn calibration_error(bins: &[CalibrationBin]) -> Option<f64> {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct JudgedEdge<'a> {
     pub child: &'a str,
-    /// What the rules said, and what that was found to mean.
+    /// What the rules said, and what that was found to mean, times how sure the original of a copied parent is.
     pub score: f64,
     pub confidence: f64,
+    pub certainty: f64,
     pub right: bool,
+    /// Packages of equal weights counted as one.
+    pub right_up_to_copies: bool,
 }
 
 /// Each predicted edge of a labelled package, and whether it is right.
@@ -182,16 +194,34 @@ pub fn judged_edges<'a>(truth: &Truth, prediction: &'a Prediction) -> Vec<Judged
         .edges
         .iter()
         .filter(|edge| !truth.unlabelled.contains(&edge.child));
-    labelled
-        .map(|edge| JudgedEdge {
+    let judged = labelled.map(|edge| {
+        let truth = by_child.get(edge.child.as_str()).copied();
+        JudgedEdge {
             child: &edge.child,
             score: edge.score,
             confidence: edge.confidence,
-            right: by_child
-                .get(edge.child.as_str())
-                .is_some_and(|truth| is_right(edge, truth)),
-        })
-        .collect()
+            certainty: edge.certainty,
+            right: truth.is_some_and(|truth| is_right(edge, truth)),
+            right_up_to_copies: is_right_up_to_copies(edge, truth, &prediction.values),
+        }
+    });
+    judged.collect()
+}
+
+/// Of two copies either may be said to be the other's.
+fn is_right_up_to_copies(
+    edge: &PredictedEdge,
+    truth: Option<&TruthEdge>,
+    values: &BTreeMap<String, String>,
+) -> bool {
+    let same = |name: &String| values.get(name).unwrap_or(name).clone();
+    let own = same(&edge.child);
+    let fold = |names: &[String]| -> BTreeSet<String> {
+        names.iter().map(&same).filter(|name| *name != own).collect()
+    };
+    let given = fold(&edge.parents);
+    given.is_empty()
+        || truth.is_some_and(|truth| edge.relation == truth.relation && given == fold(&truth.parents))
 }
 
 fn is_right(edge: &PredictedEdge, truth: &TruthEdge) -> bool {

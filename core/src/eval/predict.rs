@@ -3,7 +3,7 @@
 use super::score::{PredictedBump, PredictedEdge, Prediction};
 use super::truth::Truth;
 use crate::fingerprint::Fingerprint;
-use crate::lineage::{self, Edge, Member};
+use crate::lineage::{self, Edge, Member, confidence};
 use crate::versioning::{self, Snapshot, SnapshotFile};
 use std::collections::BTreeMap;
 use time::OffsetDateTime;
@@ -137,10 +137,9 @@ fn judge(
     verdicts.collect()
 }
 
-/// What the rules alone say, before calibration.
-fn score_of(edge: &Edge) -> f64 {
-    let score = edge.evidence.iter().find(|feature| feature.name == "score");
-    score.map_or(edge.confidence, |feature| feature.value)
+fn value_of(edge: &Edge, feature: &str) -> Option<f64> {
+    let found = edge.evidence.iter().find(|candidate| candidate.name == feature);
+    found.map(|feature| feature.value)
 }
 
 fn named(edge: &Edge, name: impl Fn(i64) -> String) -> PredictedEdge {
@@ -151,7 +150,8 @@ fn named(edge: &Edge, name: impl Fn(i64) -> String) -> PredictedEdge {
         technique: edge.technique.clone(),
         params: edge.params.clone(),
         confidence: edge.confidence,
-        score: score_of(edge),
+        score: value_of(edge, confidence::SCORE).unwrap_or(edge.confidence),
+        certainty: value_of(edge, confidence::CERTAINTY).unwrap_or(1.0),
     }
 }
 

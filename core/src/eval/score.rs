@@ -35,6 +35,8 @@ pub struct PredictedEdge {
     pub confidence: f64,
     /// The confidence before calibration.
     pub score: f64,
+    /// Which part of the confidence is that of telling an original from its copies.
+    pub certainty: f64,
 }
 
 /// An inferred step between two consecutive revisions.
@@ -74,6 +76,8 @@ pub struct Score {
     pub calibration: Vec<CalibrationBin>,
     /// Mean distance of confidence from the share of right edges, over the bins.
     pub calibration_error: Option<f64>,
+    /// The same with packages of equal weights counted as one, and confidence without the lot that chose among them.
+    pub calibration_error_up_to_copies: Option<f64>,
 }
 
 pub(super) fn share(part: usize, of: usize) -> Option<f64> {
@@ -111,6 +115,9 @@ pub fn score(truth: &Truth, prediction: &Prediction) -> Score {
             .collect(),
         params_detail,
         calibration_error: direction::calibration_error(&calibration),
+        calibration_error_up_to_copies: direction::calibration_error(&direction::calibration_up_to_copies(
+            truth, prediction,
+        )),
         calibration,
     }
 }

@@ -127,7 +127,8 @@ impl Score {
                 bin.edges, bin.mean_confidence, bin.right
             )?;
         }
-        row(out, "calibration error", self.calibration_error)
+        row(out, "calibration error", self.calibration_error)?;
+        row(out, "  copies as one", self.calibration_error_up_to_copies)
     }
 }
 

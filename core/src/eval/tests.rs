@@ -45,6 +45,7 @@ fn edge(
         params: serde_json::from_value(params).unwrap(),
         confidence: 0.95,
         score: 0.95,
+        certainty: 1.0,
     }
 }
 
@@ -349,4 +350,31 @@ fn the_table_names_what_was_confused() {
     )
     .to_string();
     insta::assert_snapshot!(table);
+}
+
+#[test]
+fn a_copy_taken_for_its_original_is_right_up_to_copies() {
+    let truth: Truth = serde_json::from_value(json!({ "edges": [
+        { "child": "o/copy", "parents": ["o/base"], "relation": "duplicate", "technique": "copy" },
+        { "child": "o/tuned", "parents": ["o/base"], "relation": "finetune", "technique": "full" },
+    ]}))
+    .unwrap();
+    let lot = |child, parent, relation| PredictedEdge {
+        confidence: 0.45,
+        certainty: 0.5,
+        ..edge(child, &[parent], relation, "full", json!({}))
+    };
+    let values = ["o/base", "o/copy"].map(|name| (name.to_owned(), "equal".to_owned()));
+    let prediction = Prediction {
+        edges: vec![
+            lot("o/base", "o/copy", Relation::Duplicate),
+            lot("o/tuned", "o/copy", Relation::Finetune),
+        ],
+        values: values.into(),
+        ..Prediction::default()
+    };
+    let score = score(&truth, &prediction);
+    let near = |error: Option<f64>, expect: f64| assert!((error.unwrap() - expect).abs() < 1e-9, "{error:?}");
+    near(score.calibration_error, 0.45);
+    near(score.calibration_error_up_to_copies, 0.1);
 }

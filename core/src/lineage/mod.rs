@@ -7,7 +7,7 @@ mod align;
 pub(crate) mod arborescence;
 mod candidates;
 pub(crate) mod cells;
-mod confidence;
+pub(crate) mod confidence;
 mod copies;
 mod decide;
 mod direction;
