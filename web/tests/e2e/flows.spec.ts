@@ -80,7 +80,7 @@ test("a family as a tree, with the evidence of an edge", async ({ page, heirloom
   const edge = heirloom.truth().edges.find(({ relation }) => relation === "quantized");
   const [child = "", parent = ""] = [edge?.child, edge?.parents[0]];
   await page.goto(`/atlas?family=hf:${child}`);
-  await page.getByRole("button", { name: new RegExp(`^${child},`) }).click();
+  await page.getByRole("button", { name: new RegExp(`^${child} ?,`) }).click();
   const choice = page.getByRole("complementary", { name: "Chosen model" });
   await expect(choice.getByTestId("parents")).toHaveText(parent);
   await expect(choice.getByTestId("evidence")).toBeVisible();
