@@ -156,7 +156,13 @@ async fn copy_again(database: &str, file: &Path) -> (Duration, Duration) {
     }
     out.flush().await.unwrap();
     let indexed = copy_into(&mut connection, "raw_indexed", "INCLUDING ALL", file).await;
-    let plain = copy_into(&mut connection, "raw_plain", "INCLUDING DEFAULTS", file).await;
+    let plain = copy_into(
+        &mut connection,
+        "raw_plain",
+        "INCLUDING DEFAULTS INCLUDING GENERATED",
+        file,
+    )
+    .await;
     (indexed, plain)
 }
 
