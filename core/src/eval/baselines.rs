@@ -1,7 +1,8 @@
 //! Published ways to find parents, on the same models: what Heirloom's scores are to be read against.
 //!
 //! Enters: the packages as they were read, and the truth. Leaves: a [`BaselineScore`] each. The methods by weights see stored fingerprints
-//! as Heirloom does, and no dates or names.
+//! as Heirloom does, and no dates or names. They were written from what is known of the papers, not from their text or code, and read
+//! sketches and probes where the papers read weights.
 
 use super::direction::{self, PrecisionRecall};
 use super::predict::ReadPackage;
